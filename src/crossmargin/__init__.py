@@ -1,0 +1,1 @@
+"""Margin for one account over all its assets, venues and chains."""

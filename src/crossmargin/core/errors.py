@@ -1,0 +1,129 @@
+"""Every error the package raises, as one tree.
+
+CrossmarginError
+├── InvalidInput                 a value from outside breaks its limit
+│   ├── UnknownName              an asset, instrument, account or field that nobody defined
+│   ├── DuplicateName            an id that stands twice
+│   ├── ExpiredInstrument        an expiry at or before the valuation time
+│   └── MixedValuationTime       one book that speaks of two instants
+├── MissingFactors               the market lacks what the model needs (all of it named at once)
+├── UnfitMarket                  quotes from which no market can be built
+│   └── SurfaceArbitrage         a volatility surface that admits static arbitrage
+└── UnreadableFile               a file that is truncated, or is not what its name says
+
+A refused command is a result; a broken invariant is an `AssertionError` and a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class CrossmarginError(Exception):
+    """Base of every error a user can cause and a user can mend."""
+
+
+class InvalidInput(CrossmarginError):
+    """A value from outside that breaks its limit.
+
+    `what` names the quantity, `where` its place (file, row, path), `value` what stood there,
+    `limit` the rule it breaks and `remedy` what to do about it.
+    """
+
+    def __init__(self, what: str, *, where: str, value: object, limit: str, remedy: str) -> None:
+        self.what, self.where, self.value, self.limit, self.remedy = what, where, value, limit, remedy
+        super().__init__(what, where, value, limit, remedy)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what} is {self.value!r}, but must be {self.limit}. {self.remedy}"
+
+
+class UnknownName(InvalidInput):
+    """A name that nobody defined; `known` lists near or possible names."""
+
+    def __init__(self, what: str, *, where: str, value: str, known: Iterable[str] = (), remedy: str = "") -> None:
+        names = sorted(known)
+        shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
+        self.known = tuple(names)
+        super().__init__(
+            what,
+            where=where,
+            value=value,
+            limit=f"one of: {shown}" if names else "defined",
+            remedy=remedy or "Define it, or correct the name.",
+        )
+
+
+class DuplicateName(InvalidInput):
+    """An id that stands twice where it must stand once."""
+
+    def __init__(self, what: str, *, where: str, value: str, first: str = "") -> None:
+        super().__init__(
+            what,
+            where=where,
+            value=value,
+            limit=f"unique (first seen at {first})" if first else "unique",
+            remedy="Merge the two entries, or rename one.",
+        )
+
+
+class ExpiredInstrument(InvalidInput):
+    """An instrument whose expiry is at or before the valuation time."""
+
+    def __init__(self, instrument: str, *, where: str, expiry: str, now: str) -> None:
+        super().__init__(
+            f"expiry of {instrument}",
+            where=where,
+            value=expiry,
+            limit=f"after the valuation time {now}",
+            remedy="Settle the position and take it out of the book, or use the market of an earlier time.",
+        )
+
+
+class MixedValuationTime(InvalidInput):
+    """A book that speaks of two instants."""
+
+    def __init__(self, *, where: str, value: str, first: str) -> None:
+        super().__init__(
+            "valuation time",
+            where=where,
+            value=value,
+            limit=f"the same everywhere ({first})",
+            remedy="Split the book by valuation time; one margin number belongs to one instant.",
+        )
+
+
+class MissingFactors(CrossmarginError):
+    """The market lacks factors that the book and the model need: all of them, at once."""
+
+    def __init__(self, factors: Iterable[str], *, where: str, needed_by: dict[str, str] | None = None) -> None:
+        self.factors = tuple(sorted(set(factors)))
+        self.where = where
+        self.needed_by = dict(needed_by or {})
+        super().__init__(self.factors, where)
+
+    def __str__(self) -> str:
+        named = ", ".join(f + (f" (for {self.needed_by[f]})" if f in self.needed_by else "") for f in self.factors)
+        return (
+            f"{self.where}: {len(self.factors)} market factor(s) missing: {named}. "
+            "Add them to the market, or take the positions that need them out of the book."
+        )
+
+
+class UnfitMarket(InvalidInput):
+    """Quotes from which no market can be built."""
+
+
+class SurfaceArbitrage(UnfitMarket):
+    """A volatility surface that admits static arbitrage."""
+
+
+class UnreadableFile(CrossmarginError):
+    """A file that cannot be read as what it claims to be."""
+
+    def __init__(self, path: str, *, reason: str, remedy: str) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(path, reason, remedy)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}. {self.remedy}"
