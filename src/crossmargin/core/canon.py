@@ -1,0 +1,76 @@
+"""One canonical encoding of values, and its hash.
+
+Two results are the same if and only if their hashes are: floats enter as their IEEE bits (with −0 as 0), arrays as
+dtype, shape and bytes, mappings sorted by key, text as UTF-8 with its length. Nothing depends on the platform, on
+insertion order or on how a number was printed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical encoding, as 64 hexadecimal digits."""
+    hasher = hashlib.sha256()
+    _feed(hasher, value)
+    return hasher.hexdigest()
+
+
+def _feed(hasher: Any, value: object) -> None:
+    if value is None:
+        hasher.update(b"n")
+    elif isinstance(value, bool | np.bool_):
+        hasher.update(b"t" if value else b"f")
+    elif isinstance(value, enum.Enum):
+        _feed(hasher, value.value)
+    elif isinstance(value, int | np.integer):
+        _text(hasher, b"i", str(int(value)))
+    elif isinstance(value, float | np.floating):
+        hasher.update(b"d" + struct.pack("<d", float(value) + 0.0))
+    elif isinstance(value, str):
+        _text(hasher, b"s", value)
+    elif isinstance(value, np.ndarray):
+        _array(hasher, value)
+    elif isinstance(value, Mapping):
+        _mapping(hasher, {str(key): item for key, item in value.items()})
+    elif isinstance(value, msgspec.Struct):
+        _mapping(hasher, msgspec.structs.asdict(value), type(value).__name__)
+    elif dataclasses.is_dataclass(value):
+        _mapping(hasher, {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, type(value).__name__)
+    elif isinstance(value, list | tuple):
+        hasher.update(b"l" + struct.pack("<q", len(value)))
+        for item in value:
+            _feed(hasher, item)
+    else:
+        raise TypeError(f"no canonical encoding for {type(value).__name__}")
+
+
+def _text(hasher: Any, mark: bytes, text: str) -> None:
+    raw = text.encode()
+    hasher.update(mark + struct.pack("<q", len(raw)) + raw)
+
+
+def _mapping(hasher: Any, items: dict[str, object], name: str = "") -> None:
+    _text(hasher, b"m", name)
+    hasher.update(struct.pack("<q", len(items)))
+    for key in sorted(items):
+        _text(hasher, b"k", key)
+        _feed(hasher, items[key])
+
+
+def _array(hasher: Any, array: np.ndarray[Any, np.dtype[Any]]) -> None:
+    if array.dtype.kind == "f":
+        array = array + 0.0
+    _text(hasher, b"a", array.dtype.newbyteorder("<").str)
+    hasher.update(struct.pack(f"<{array.ndim + 1}q", array.ndim, *array.shape))
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    hasher.update(np.ascontiguousarray(little).tobytes())

@@ -1,0 +1,128 @@
+"""The book in columns: accounts hold pools of collateral, pools secure groups, groups hold positions and orders.
+
+Rows are compressed (CSR): the positions of group g are `position_ptr[g]` to `position_ptr[g + 1]`, sorted by
+underlying and then by instrument, so that the order in which a file lists them changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from crossmargin.core.arrays import FloatArray, IndexArray, IntArray, frozen
+from crossmargin.core.canon import digest
+from crossmargin.core.errors import DuplicateName
+from crossmargin.instruments.table import Family, InstrumentTable
+
+
+class Mode(IntEnum):
+    """How a group is margined."""
+
+    ISOLATED = 0  # by rule, position by position, on its own collateral
+    CROSS = 1  # by rule, position by position, on shared collateral
+    PORTFOLIO = 2  # by scenarios, netted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lines:
+    """Rows of one kind (positions, orders or holdings) under their owners, as CSR.
+
+    `ptr` [owner + 1]; `instrument` [line] is a row of the table; `quantity` [line] is signed; `price` [line] is the
+    entry or limit price, NaN where none was given.
+    """
+
+    ptr: IntArray
+    instrument: IndexArray
+    quantity: FloatArray
+    price: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.instrument)
+
+    @property
+    def owner(self) -> IndexArray:
+        """The owner of each line."""
+        return np.repeat(np.arange(len(self.ptr) - 1, dtype=np.int32), np.diff(self.ptr))
+
+    def of(self, owner: int) -> slice:
+        """The lines of one owner."""
+        return slice(int(self.ptr[owner]), int(self.ptr[owner + 1]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Book:
+    """Who holds what. `pool_asset` is the one asset of a single-currency pool (index into `table.assets`), else −1."""
+
+    table: InstrumentTable
+    accounts: tuple[str, ...]
+    pools: tuple[str, ...]
+    pool_account: IndexArray
+    pool_asset: IndexArray
+    groups: tuple[str, ...]
+    group_pool: IndexArray
+    group_mode: IndexArray
+    positions: Lines
+    orders: Lines
+    holdings: Lines
+    as_of_ns: int
+
+    @property
+    def group_account(self) -> IndexArray:
+        """The account of each group."""
+        return self.pool_account[self.group_pool]
+
+    def hash(self) -> str:
+        """Canonical digest of everything in the book."""
+        return digest(self)
+
+
+def make_lines(
+    owner: IndexArray,
+    instrument: IndexArray,
+    quantity: FloatArray,
+    price: FloatArray,
+    *,
+    owners: int,
+    table: InstrumentTable,
+) -> Lines:
+    """Sort lines by owner, underlying and instrument, and compress them."""
+    order = np.lexsort((instrument, bucket_of(table)[instrument], owner))
+    ptr = np.zeros(owners + 1, np.int64)
+    np.cumsum(np.bincount(owner, minlength=owners), out=ptr[1:])
+    return Lines(
+        ptr=frozen(ptr, np.int64),
+        instrument=frozen(instrument[order], np.int32),
+        quantity=frozen(quantity[order]),
+        price=frozen(price[order]),
+    )
+
+
+def bucket_of(table: InstrumentTable) -> IndexArray:
+    """The netting bucket of each instrument: its underlying, or its asset for a spot holding.
+
+    Buckets below `len(table.underlyings)` are underlyings, the rest are assets that are no underlying. BTC held and
+    BTC futures share a bucket: the offset between them is within one underlying.
+    """
+    position = {name: i for i, name in enumerate(table.underlyings)}
+    asset_bucket = np.asarray(
+        [position.get(name, len(table.underlyings) + i) for i, name in enumerate(table.assets)], np.int32
+    )
+    of_asset = asset_bucket[table.settle] if len(table.assets) else table.settle
+    is_asset = (table.family == Family.SPOT) | (table.underlying < 0)
+    return np.where(is_asset, of_asset, table.underlying).astype(np.int32)
+
+
+def bucket_names(table: InstrumentTable) -> tuple[str, ...]:
+    """The name of each bucket of `bucket_of`."""
+    return table.underlyings + table.assets
+
+
+def refuse_duplicates(lines: Lines, owners: tuple[str, ...], table: InstrumentTable, *, what: str, where: str) -> None:
+    """Raise `DuplicateName` at the first instrument that one owner holds on two lines."""
+    same = (np.diff(lines.instrument) == 0) & (np.diff(lines.owner) == 0)
+    if same.any():
+        at = int(np.argmax(same))
+        owner, name = owners[lines.owner[at]], table.ids[lines.instrument[at]]
+        raise DuplicateName(f"{what} in {owner}", where=where, value=name)

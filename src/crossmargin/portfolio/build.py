@@ -1,0 +1,222 @@
+"""From a book document to the columns of `Book`, each number checked where it enters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from crossmargin.core import check
+from crossmargin.core.arrays import frozen
+from crossmargin.core.chain_ids import check_chain
+from crossmargin.core.errors import MixedValuationTime
+from crossmargin.core.instant import format_instant, parse_instant
+from crossmargin.instruments.catalogue import product_table
+from crossmargin.instruments.symbols import Product, resolve_symbol
+from crossmargin.instruments.table import InstrumentTable, build_table, settlement_asset
+from crossmargin.instruments.terms import AnyTerms, Instant, Spot
+from crossmargin.portfolio.book import Book, Lines, Mode, make_lines, refuse_duplicates
+from crossmargin.portfolio.document import Account, BookDocument, Group, Holding, Order, Position
+
+_MODES = {"isolated": Mode.ISOLATED, "cross": Mode.CROSS, "portfolio": Mode.PORTFOLIO}
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Lines in the making."""
+
+    owner: list[int] = field(default_factory=list)
+    instrument: list[str] = field(default_factory=list)
+    quantity: list[float] = field(default_factory=list)
+    price: list[float] = field(default_factory=list)
+
+    def add(self, owner: int, instrument: str, quantity: float, price: float | None) -> None:
+        self.owner.append(owner)
+        self.instrument.append(instrument)
+        self.quantity.append(quantity)
+        self.price.append(math.nan if price is None else price)
+
+    def lines(self, owners: int, table: InstrumentTable, row: dict[str, int]) -> Lines:
+        return make_lines(
+            np.asarray(self.owner, np.int32),
+            np.asarray([row[name] for name in self.instrument], np.int32),
+            np.asarray(self.quantity, np.float64),
+            np.asarray(self.price, np.float64),
+            owners=owners,
+            table=table,
+        )
+
+
+class Universe:
+    """The instruments a book may use: its own, and those its product table resolves; collected as they are named."""
+
+    def __init__(self, terms: Iterable[AnyTerms], products: Iterable[Product], *, where: str) -> None:
+        own = tuple(terms)
+        check.unique((t.id for t in own), "instrument", where=f"{where}: instruments")
+        self._known: dict[str, AnyTerms] = {t.id: t for t in own}
+        self._products = product_table(products)
+        self._used: dict[str, AnyTerms] = {}
+
+    def use(self, name: str, *, where: str) -> str:
+        """`name`, resolved and entered; raises `UnknownName` or `InvalidInput` where nothing defines it."""
+        if name not in self._used:
+            self._used[name] = self._known.get(name) or resolve_symbol(name, self._products, where=where)
+        return name
+
+    def settlement(self, name: str, *, where: str) -> str:
+        """The asset in which `name` settles."""
+        return settlement_asset(self._used[self.use(name, where=where)])
+
+    def use_holding(self, asset: str, chain: str, *, where: str) -> str:
+        """The id of the spot holding of `asset` on `chain`, entered."""
+        if chain:
+            check_chain(chain, where=where)
+        name = f"{asset}.{chain}" if chain else asset
+        self._used.setdefault(name, Spot(id=name, asset=asset, chain=chain))
+        return name
+
+    def table(self, *, now_ns: int, where: str) -> InstrumentTable:
+        """The table of all that was used, sorted by id."""
+        return build_table((self._used[name] for name in sorted(self._used)), now_ns=now_ns, where=where)
+
+
+def build_book(document: BookDocument, *, now_ns: int, where: str = "book") -> Book:
+    """The columns of a book, valued at `now_ns`.
+
+    Raises `MixedValuationTime` where the book or an account states another time, `DuplicateName` for accounts, groups
+    or positions that stand twice, `InvalidInput` (or a kind of it) for any number, name or date out of range.
+    """
+    _check_times(document, now_ns=now_ns, where=where)
+    check.unique((a.id for a in document.accounts), "account", where=f"{where}: accounts")
+    universe = Universe(document.instruments, document.products, where=where)
+    return _Assembly(universe, where).book(document, now_ns)
+
+
+def _check_times(document: BookDocument, *, now_ns: int, where: str) -> None:
+    stated: list[tuple[str, Instant | None]] = [(f"{where}: as_of", document.as_of)]
+    stated += [(f"{where}: accounts[{i}].as_of", a.as_of) for i, a in enumerate(document.accounts)]
+    times = [(place, parse_instant(t, where=place)) for place, t in stated if t is not None]
+    for place, time_ns in times:
+        first = times[0][1]
+        if time_ns != first:
+            raise MixedValuationTime(where=place, value=format_instant(time_ns), first=format_instant(first))
+    if times and times[0][1] != now_ns:
+        raise MixedValuationTime(
+            where=times[0][0], value=format_instant(times[0][1]), first=f"the market's {format_instant(now_ns)}"
+        )
+
+
+class _Assembly:
+    """Walks a document once, and numbers its pools and groups."""
+
+    def __init__(self, universe: Universe, where: str) -> None:
+        self.universe, self.where = universe, where
+        self.pools: list[str] = []
+        self.pool_account: list[int] = []
+        self.pool_asset: list[str] = []
+        self.groups: list[str] = []
+        self.group_pool: list[int] = []
+        self.group_mode: list[int] = []
+        self.positions, self.orders, self.holdings = _Rows(), _Rows(), _Rows()
+
+    def book(self, document: BookDocument, now_ns: int) -> Book:
+        for number, account in enumerate(document.accounts):
+            self._account(number, account, f"{self.where}: accounts[{number}]")
+        table = self.universe.table(now_ns=now_ns, where=self.where)
+        row = table.row
+        lines = [self.positions.lines(len(self.groups), table, row), self.orders.lines(len(self.groups), table, row)]
+        holdings = self.holdings.lines(len(self.pools), table, row)
+        refuse_duplicates(lines[0], tuple(self.groups), table, what="position", where=self.where)
+        refuse_duplicates(holdings, tuple(self.pools), table, what="collateral", where=self.where)
+        asset = {name: i for i, name in enumerate(table.assets)}
+        return Book(
+            table=table,
+            accounts=tuple(a.id for a in document.accounts),
+            pools=tuple(self.pools),
+            pool_account=frozen(self.pool_account, np.int32),
+            pool_asset=frozen([asset.get(name, -1) for name in self.pool_asset], np.int32),
+            groups=tuple(self.groups),
+            group_pool=frozen(self.group_pool, np.int32),
+            group_mode=frozen(self.group_mode, np.int32),
+            positions=lines[0],
+            orders=lines[1],
+            holdings=holdings,
+            as_of_ns=now_ns,
+        )
+
+    def _pool(self, name: str, account: int, asset: str = "") -> int:
+        self.pools.append(name)
+        self.pool_account.append(account)
+        self.pool_asset.append(asset)
+        return len(self.pools) - 1
+
+    def _account(self, number: int, account: Account, where: str) -> None:
+        check.unique((g.id for g in account.groups), "group", where=f"{where}.groups")
+        shared = self._shared_pools(number, account, where)
+        for position, group in enumerate(account.groups):
+            place = f"{where}.groups[{position}]"
+            if group.mode == "isolated" or group.collateral:
+                pool = self._pool(f"{account.id}/{group.id}", number)
+                self._hold(pool, group.collateral, f"{place}.collateral")
+                self._group(f"{account.id}/{group.id}", pool, group, place)
+            elif account.pool == "single":
+                for asset, part in _by_settlement(group, self.universe, place):
+                    if asset not in shared:
+                        shared[asset] = self._pool(f"{account.id}/{asset}", number, asset)
+                    self._group(f"{account.id}/{group.id}/{asset}", shared[asset], part, place)
+            else:
+                self._group(f"{account.id}/{group.id}", shared[""], group, place)
+
+    def _shared_pools(self, number: int, account: Account, where: str) -> dict[str, int]:
+        """The pools of shared collateral: one under "", or one per asset in a single-currency account."""
+        place = f"{where}.collateral"
+        if account.pool == "multi":
+            pool = self._pool(account.id, number)
+            self._hold(pool, account.collateral, place)
+            return {"": pool}
+        pools: dict[str, int] = {}
+        for asset in dict.fromkeys(h.asset for h in account.collateral):
+            pools[asset] = self._pool(f"{account.id}/{asset}", number, asset)
+            self._hold(pools[asset], (h for h in account.collateral if h.asset == asset), place)
+        return pools
+
+    def _group(self, name: str, pool: int, group: Group, where: str) -> None:
+        here = len(self.groups)
+        self.groups.append(name)
+        self.group_pool.append(pool)
+        self.group_mode.append(_MODES[group.mode])
+        for i, position in enumerate(group.positions):
+            self._line(self.positions, here, position, position.entry_price, f"{where}.positions[{i}]")
+        for i, order in enumerate(group.orders):
+            self._line(self.orders, here, order, order.price, f"{where}.orders[{i}]")
+
+    def _line(self, rows: _Rows, owner: int, line: Position | Order, price: float | None, where: str) -> None:
+        quantity = check.quantity(line.quantity, "quantity", where=where)
+        if price is not None:
+            check.positive(price, "price", where=where)
+        rows.add(owner, self.universe.use(line.instrument, where=where), quantity, price)
+
+    def _hold(self, pool: int, holdings: Iterable[Holding], where: str) -> None:
+        for i, holding in enumerate(holdings):
+            place = f"{where}[{i}]"
+            amount = check.quantity(holding.amount, "amount", where=place)
+            self.holdings.add(pool, self.universe.use_holding(holding.asset, holding.chain, where=place), amount, None)
+
+
+def _by_settlement(group: Group, universe: Universe, where: str) -> Iterator[tuple[str, Group]]:
+    """The parts of a group that settle in one asset each, in the order in which the assets appear."""
+    settle = {
+        line.instrument: universe.settlement(line.instrument, where=where) for line in (*group.positions, *group.orders)
+    }
+    for asset in dict.fromkeys(settle.values()):
+        yield (
+            asset,
+            msgspec.structs.replace(
+                group,
+                positions=tuple(p for p in group.positions if settle[p.instrument] == asset),
+                orders=tuple(o for o in group.orders if settle[o.instrument] == asset),
+            ),
+        )
