@@ -1,0 +1,51 @@
+# Each target makes what it needs of .venv, every download checked against the hashes in constraints.txt, then runs.
+# Needs python3 with venv, and make. PYTHON and VENV may name another Python and folder.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
+
+.PHONY: help demo test check bench docs lock clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    margin the bundled book, print the report and write report.html"
+	@echo "make test    run all tests"
+	@echo "make check   lint, types, import law, guards"
+	@echo "make bench   run the benchmarks and print one table"
+	@echo "make docs    build the documentation, running every block"
+	@echo "make lock    resolve all dependencies again (needs uv)"
+
+demo: $(VENV)/level-core
+	$(BIN)/crossmargin demo
+
+test: $(VENV)/level-test
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/level-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/guards
+
+bench: $(VENV)/level-bench
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/level-docs
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+lock:
+	.ci/lock
+
+clean:
+	rm -rf $(VENV) docs/_build
+
+# A level of constraints.txt and all above it, then the package itself; the build backend is among the pinned.
+$(VENV)/level-%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	awk '/^# level / { if (past) exit; past = $$3 == "$*" } { print }' constraints.txt > $@.txt
+	$(PIP) --require-hashes --requirement $@.txt
+	$(PIP) --no-build-isolation --editable .
+	mv $@.txt $@
