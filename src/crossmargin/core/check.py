@@ -36,7 +36,7 @@ def within(value: float, what: str, low: float, high: float, *, where: str) -> f
     return float(value)
 
 
-def quantity(value: str | int | float, what: str, *, where: str) -> float:
+def quantity(value: str | float, what: str, *, where: str) -> float:
     """A signed quantity from a number or decimal text; refuses NaN, infinity and overflow."""
     if isinstance(value, str):
         try:

@@ -22,7 +22,7 @@ def builtin_products() -> tuple[Product, ...]:
 
 def product_table(own: Iterable[Product] = ()) -> dict[tuple[str, str, str], Product]:
     """Products by (venue, prefix, family); the user's `own` rows replace shipped ones, but not each other."""
-    table = {(p.venue, p.prefix, p.family): p for p in builtin_products()}
+    table: dict[tuple[str, str, str], Product] = {(p.venue, p.prefix, p.family): p for p in builtin_products()}
     seen: set[tuple[str, str, str]] = set()
     for position, product in enumerate(own):
         key = (product.venue, product.prefix, product.family)

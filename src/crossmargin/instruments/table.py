@@ -186,5 +186,5 @@ def _check_numbers(t: AnyTerms, *, where: str) -> None:
         check.positive(t.conversion_factor, "conversion factor", where=where)
         check.within(t.coupons_per_year, "coupons per year", 1, 12, where=where)
     if isinstance(t, Sensitivities):
-        for term in (*t.deltas, *t.gammas):
-            check.finite(term.amount, f"sensitivity to {term.factor}", where=where)
+        for factor, amount in [(d.factor, d.amount) for d in t.deltas] + [(g.factor, g.amount) for g in t.gammas]:
+            check.finite(amount, f"sensitivity to {factor}", where=where)

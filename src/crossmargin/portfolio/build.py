@@ -208,9 +208,8 @@ class _Assembly:
 
 def _by_settlement(group: Group, universe: Universe, where: str) -> Iterator[tuple[str, Group]]:
     """The parts of a group that settle in one asset each, in the order in which the assets appear."""
-    settle = {
-        line.instrument: universe.settlement(line.instrument, where=where) for line in (*group.positions, *group.orders)
-    }
+    names = [p.instrument for p in group.positions] + [o.instrument for o in group.orders]
+    settle = {name: universe.settlement(name, where=where) for name in names}
     for asset in dict.fromkeys(settle.values()):
         yield (
             asset,

@@ -1,0 +1,207 @@
+"""The market at one instant, frozen: what every price, requirement and proof is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from crossmargin.core import check
+from crossmargin.core.arrays import FloatArray, frozen
+from crossmargin.core.canon import digest
+from crossmargin.core.errors import InvalidInput, MissingFactors
+from crossmargin.core.instant import YEAR_NS
+from crossmargin.market.curve import ForwardCurve, RateCurve
+from crossmargin.market.document import Kind
+from crossmargin.market.surface import VolSurface
+
+USD = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liquidity:
+    """`adv_usd` a day's volume; half spreads as decimals of price and of volatility; `daily_vol` of log returns."""
+
+    adv_usd: float
+    half_spread: float
+    half_spread_vol: float
+    daily_vol: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Underlying:
+    """A price in `quote` with its forward curve, surface, liquidity and oracle width (`uncertainty`, decimal)."""
+
+    name: str
+    kind: Kind
+    risk_class: str
+    quote: str
+    curve: ForwardCurve
+    surface: VolSurface | None
+    liquidity: Liquidity | None
+    funding_daily: float
+    uncertainty: float
+
+    @property
+    def spot(self) -> float:
+        """The price now, in `quote`."""
+        return self.curve.spot
+
+    @property
+    def factor(self) -> str:
+        """The name of its price factor, such as `spot:BTC`."""
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """What is held or settled in: `ratio` units of `reference` (USD or an underlying), by the lower of two prices."""
+
+    name: str
+    reference: str
+    ratio: float
+    issuer: str
+    backing: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The mark of a linear instrument in quote currency, and the underlying with which it moves."""
+
+    underlying: str
+    price: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """Everything the engine may know of the world at `time_ns`.
+
+    `correlation` [name, name] belongs to `correlation_names`. Two snapshots are the same if their `hash` is.
+    """
+
+    time_ns: int
+    underlyings: Mapping[str, Underlying]
+    assets: Mapping[str, Asset]
+    rates: Mapping[str, RateCurve]
+    marks: Mapping[str, Mark]
+    correlation_names: tuple[str, ...]
+    correlation: FloatArray
+    source: str = ""
+
+    @cached_property
+    def hash(self) -> str:
+        """Canonical digest of all figures; the source text does not enter."""
+        return digest({name: getattr(self, name) for name in self.__dataclass_fields__ if name != "source"})
+
+    def asset_price(self, name: str) -> float:
+        """USD per unit of an asset."""
+        if name == USD:
+            return 1.0
+        asset = self.assets[name]
+        if asset.reference == USD:
+            return asset.ratio
+        return asset.ratio * self.usd_price(asset.reference)
+
+    def usd_price(self, underlying: str) -> float:
+        """USD per unit of an underlying."""
+        u = self.underlyings[underlying]
+        return u.spot * self.asset_price(u.quote)
+
+    def asset_factors(self, name: str) -> tuple[str, ...]:
+        """The factors whose relative moves multiply the USD price of an asset, all of them."""
+        if name == USD:
+            return ()
+        asset = self.assets[name]
+        own = [] if asset.reference == name else [f"peg:{name}"]
+        own += [f"backing:{asset.backing}"] if asset.backing else []
+        if asset.reference == USD:
+            return tuple(own)
+        u = self.underlyings[asset.reference]
+        return (u.factor, *own, *self.asset_factors(u.quote))
+
+    def correlation_of(self, first: str, second: str) -> float:
+        """Correlation of two underlyings; raises `MissingFactors` where the market does not state it."""
+        if first == second:
+            return 1.0
+        if first not in self.correlation_names or second not in self.correlation_names:
+            raise MissingFactors([f"correlation:{first}:{second}"], where="market")
+        row, column = self.correlation_names.index(first), self.correlation_names.index(second)
+        return float(self.correlation[row, column])
+
+
+def bump(snapshot: Snapshot, moves: Mapping[str, float]) -> Snapshot:
+    """The snapshot after `moves` of its factors, everything else held.
+
+    Price factors move relatively and take their curve and the marks on them along (absolutely, in units of the
+    surface's scale, where prices may be negative); `peg:` and `backing:` move the assets; `rate:CCY` shifts a zero
+    curve, `fwd:NAME` the carry and `vol:NAME` scales a surface. Raises `MissingFactors` for a factor it lacks.
+    """
+    known = set(factors_of(snapshot))
+    missing = [name for name in moves if name not in known]
+    if missing:
+        raise MissingFactors(missing, where="market")
+    underlyings = {name: _moved_underlying(u, moves) for name, u in snapshot.underlyings.items()}
+    assets = {
+        name: replace(a, ratio=a.ratio * (1.0 + moves.get(f"peg:{name}", 0.0)) * _backing(a, moves))
+        for name, a in snapshot.assets.items()
+    }
+    rates = {
+        currency: RateCurve(tenor_years=c.tenor_years, rate=frozen(c.rate + moves.get(f"rate:{currency}", 0.0)))
+        for currency, c in snapshot.rates.items()
+    }
+    marks = {
+        name: Mark(
+            underlying=m.underlying,
+            price=float(_moved_price(m.price, snapshot.underlyings[m.underlying], moves)),
+        )
+        for name, m in snapshot.marks.items()
+    }
+    return replace(snapshot, underlyings=underlyings, assets=assets, rates=rates, marks=marks)
+
+
+def factors_of(snapshot: Snapshot) -> Iterable[str]:
+    """Every factor that `snapshot` holds, without tenor nodes."""
+    for name, u in snapshot.underlyings.items():
+        yield u.factor
+        yield f"fwd:{name}"
+        if u.surface is not None:
+            yield from (f"{kind}:{name}" for kind in ("vol", "skew", "smile"))
+    for name, asset in snapshot.assets.items():
+        if asset.reference != name:
+            yield f"peg:{name}"
+        if asset.backing:
+            yield f"backing:{asset.backing}"
+    yield from (f"rate:{currency}" for currency in snapshot.rates)
+
+
+def _backing(asset: Asset, moves: Mapping[str, float]) -> float:
+    return 1.0 + moves.get(f"backing:{asset.backing}", 0.0) if asset.backing else 1.0
+
+
+def _moved_price(price: FloatArray | float, u: Underlying, moves: Mapping[str, float]) -> FloatArray:
+    move = moves.get(u.factor, 0.0)
+    if u.curve.lognormal:
+        return np.asarray(price * (1.0 + move))
+    return np.asarray(price + move * (u.surface.scale if u.surface else abs(u.spot)))
+
+
+def _moved_underlying(u: Underlying, moves: Mapping[str, float]) -> Underlying:
+    curve, surface = u.curve, u.surface
+    carry = moves.get(f"fwd:{u.name}", 0.0)
+    tenor = (curve.expiry_ns - curve.time_ns) / YEAR_NS
+    forward = _moved_price(curve.forward, u, moves) * (np.exp(carry * tenor) if curve.lognormal else 1.0)
+    moved = replace(curve, spot=float(_moved_price(curve.spot, u, moves)), forward=frozen(forward))
+    if moved.lognormal:
+        check.positive(moved.spot, f"price of {u.name} after the move", where="market")
+    vol = 1.0 + moves.get(f"vol:{u.name}", 0.0)
+    if surface is not None and vol != 1.0:
+        if not vol > 0.0:
+            raise InvalidInput(
+                f"vol:{u.name}", where="moves", value=vol - 1.0, limit="above −1", remedy="Use a smaller fall."
+            )
+        params = surface.params * np.asarray([vol * vol, vol * vol, 1.0, 1.0, 1.0])
+        surface = replace(surface, params=frozen(params))
+    return replace(u, curve=moved, surface=surface)
