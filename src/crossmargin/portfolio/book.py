@@ -1,7 +1,7 @@
 """The book in columns: accounts hold pools of collateral, pools secure groups, groups hold positions and orders.
 
 Rows are compressed (CSR): the positions of group g are `position_ptr[g]` to `position_ptr[g + 1]`, sorted by
-underlying and then by instrument, so that the order in which a file lists them changes nothing.
+underlying, expiry and instrument, so that the order in which a file lists them changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from crossmargin.core.arrays import FloatArray, IndexArray, IntArray, frozen
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import DuplicateName
+from crossmargin.core.instant import NEVER_NS
 from crossmargin.instruments.table import Family, InstrumentTable
 
 
@@ -87,8 +88,9 @@ def make_lines(
     owners: int,
     table: InstrumentTable,
 ) -> Lines:
-    """Sort lines by owner, underlying and instrument, and compress them."""
-    order = np.lexsort((instrument, bucket_of(table)[instrument], owner))
+    """Sort lines by owner, underlying, expiry and instrument, and compress them."""
+    tenor = np.where(table.expiry_ns == NEVER_NS, 0, table.expiry_ns)  # what never expires stands before all expiries
+    order = np.lexsort((instrument, tenor[instrument], bucket_of(table)[instrument], owner))
     ptr = np.zeros(owners + 1, np.int64)
     np.cumsum(np.bincount(owner, minlength=owners), out=ptr[1:])
     return Lines(

@@ -1,0 +1,1 @@
+"""What could happen: scenarios as columns of shocks, one row per risk factor."""

@@ -1,0 +1,171 @@
+"""A set of scenarios: shocks [factor, scenario] with label, family, weight, horizon and damping of each column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from crossmargin.core.arrays import FloatArray, IntArray, frozen, require_finite
+from crossmargin.core.canon import digest
+from crossmargin.core.errors import InvalidInput
+from crossmargin.scenarios.factors import PRICE_KINDS, RELATIVE_KINDS, parse_factor
+
+TAIL = "tail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceRule:
+    """How a shock of `vol:NAME`, `skew:NAME` or `smile:NAME` spreads over a surface.
+
+    A vol shock x acts on tenor τ as x·(30 d / max(τ, floor))^p with p = `short_power` up to 30 days and `long_power`
+    beyond; a rise leaves no vol under `min_vol_up`. A skew shock z multiplies the vol at log-moneyness k by
+    1 + clip(z·k/k*, ±|z|), a smile shock by the same of |k|, with k* = max(`min_width`, `width`·σ_atm·√τ).
+    """
+
+    short_power: float = 0.0
+    long_power: float = 0.0
+    floor_days: float = 1.0
+    min_vol_up: float = 0.0
+    width: float = 1.5
+    min_width: float = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScenarioSet:
+    """Columns of shocks. Regular columns come first, far moves (family `tail`) last.
+
+    `shock` [factor, scenario]; `weight` [scenario] ≥ 0; `horizon_days` [scenario]; `damping` [scenario] multiplies
+    the P&L of a far move; `rules` says how vol shocks spread over the surface of each underlying.
+    """
+
+    labels: tuple[str, ...]
+    families: tuple[str, ...]
+    factors: tuple[str, ...]
+    shock: FloatArray
+    weight: FloatArray
+    horizon_days: FloatArray
+    damping: FloatArray
+    rules: Mapping[str, SurfaceRule] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert self.shock.shape == (len(self.factors), len(self.labels)), "shocks are factor × scenario"
+        assert len(self.families) == len(self.labels) == len(self.weight) == len(self.damping)
+        tail = [family == TAIL for family in self.families]
+        assert tail == sorted(tail), "tail columns come last"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def regular(self) -> int:
+        """The number of columns that are no far moves."""
+        return sum(family != TAIL for family in self.families)
+
+    def row(self, factor: str) -> FloatArray:
+        """Shocks of one factor [scenario]; zeros where the set does not move it."""
+        if factor not in self.factors:
+            return frozen(np.zeros(len(self)))
+        row: FloatArray = self.shock[self.factors.index(factor)]
+        return row
+
+    def nodes(self, kind: str, name: str) -> tuple[tuple[float, ...], FloatArray]:
+        """Tenors (years, ascending) and shocks [node, scenario] of `kind:name:node`."""
+        prefix = f"{kind}:{name}:"
+        rows = [i for i, factor in enumerate(self.factors) if factor.startswith(prefix)]
+        found = sorted((parse_factor(self.factors[i], where="scenario set").node_years, i) for i in rows)
+        return tuple(years for years, _ in found), self.shock[[i for _, i in found]]
+
+    def shock_at(self, kind: str, name: str, tenor_years: FloatArray) -> FloatArray:
+        """The shock of `kind:name` at each tenor [tenor, scenario]: the parallel move plus the nodes' interpolation."""
+        parallel = np.broadcast_to(self.row(f"{kind}:{name}"), (len(tenor_years), len(self)))
+        years, shocks = self.nodes(kind, name)
+        if not years:
+            return np.array(parallel)
+        return parallel + _interpolation(np.asarray(years), tenor_years) @ shocks
+
+    def take(self, columns: IntArray) -> ScenarioSet:
+        """The set of the chosen columns, in their order."""
+        return ScenarioSet(
+            labels=tuple(self.labels[i] for i in columns),
+            families=tuple(self.families[i] for i in columns),
+            factors=self.factors,
+            shock=frozen(self.shock[:, columns]),
+            weight=frozen(self.weight[columns]),
+            horizon_days=frozen(self.horizon_days[columns]),
+            damping=frozen(self.damping[columns]),
+            rules=self.rules,
+        )
+
+    def hash(self) -> str:
+        """Canonical digest of the whole set."""
+        return digest(self)
+
+
+def _interpolation(nodes: FloatArray, tenor: FloatArray) -> FloatArray:
+    """Weights [tenor, node]: linear between nodes, flat outside."""
+    identity = np.eye(len(nodes))
+    return np.stack([np.interp(tenor, nodes, row) for row in identity], axis=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One column in the making."""
+
+    label: str
+    family: str
+    shocks: Mapping[str, float]
+    weight: float = 1.0
+    horizon_days: float = 0.0
+    damping: float = 1.0
+
+
+def collect(
+    scenarios: Iterable[Scenario], *, rules: Mapping[str, SurfaceRule] | None = None, where: str = "scenarios"
+) -> ScenarioSet:
+    """The set of `scenarios`: regular ones in their order, then far moves.
+
+    Raises `InvalidInput` for shocks that are not finite, that take a price, vol or peg to zero or below, or for a
+    negative weight, horizon or damping; `UnknownName` for a factor kind that does not exist.
+    """
+    columns = sorted(scenarios, key=lambda s: s.family == TAIL)
+    factors = tuple(dict.fromkeys(factor for s in columns for factor in s.shocks))
+    position = {factor: i for i, factor in enumerate(factors)}
+    shock = np.zeros((len(factors), len(columns)))
+    for j, s in enumerate(columns):
+        for factor, move in s.shocks.items():
+            shock[position[factor], j] = move
+    _check_shocks(shock, factors, columns, where)
+    return ScenarioSet(
+        labels=tuple(s.label for s in columns),
+        families=tuple(s.family for s in columns),
+        factors=factors,
+        shock=frozen(shock),
+        weight=frozen([_not_negative(s.weight, "weight", s, where) for s in columns]),
+        horizon_days=frozen([_not_negative(s.horizon_days, "horizon (days)", s, where) for s in columns]),
+        damping=frozen([_not_negative(s.damping, "damping", s, where) for s in columns]),
+        rules=dict(rules or {}),
+    )
+
+
+def _not_negative(value: float, what: str, s: Scenario, where: str) -> float:
+    if not 0.0 <= value < np.inf:
+        raise InvalidInput(what, where=f"{where}: {s.label}", value=value, limit="at least zero", remedy="Correct it.")
+    return value
+
+
+def _check_shocks(shock: FloatArray, factors: Sequence[str], columns: Sequence[Scenario], where: str) -> None:
+    require_finite(shock, "shock", where=where, names=tuple(factors))
+    for i, factor in enumerate(factors):
+        kind = parse_factor(factor, where=where).kind
+        lowest = float(shock[i].min(initial=0.0))
+        floor = -1.0
+        if kind in RELATIVE_KINDS and (lowest < floor or (kind in (*PRICE_KINDS, "vol") and lowest == floor)):
+            raise InvalidInput(
+                f"shock of {factor}",
+                where=f"{where}: {columns[int(shock[i].argmin())].label}",
+                value=lowest,
+                limit="above −1 (−100 %)",
+                remedy="Write relative moves: −0.3 is a fall of 30 %.",
+            )

@@ -1,0 +1,71 @@
+"""Named shocks for stress tests, and a plain spot × vol grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from crossmargin.core.errors import MissingFactors
+from crossmargin.market.snapshot import Snapshot, factors_of
+from crossmargin.scenarios.document import NamedShock, StressDocument
+from crossmargin.scenarios.factors import parse_factor
+from crossmargin.scenarios.scenario_set import Scenario, ScenarioSet, SurfaceRule, collect
+
+
+def build_stress(
+    document: StressDocument,
+    snapshot: Snapshot,
+    *,
+    rules: dict[str, SurfaceRule] | None = None,
+    where: str = "scenarios",
+) -> ScenarioSet:
+    """The set of named shocks, wildcards spread over the factors of `snapshot`.
+
+    Raises `MissingFactors`, naming all of them, for factors that the market does not hold.
+    """
+    held = set(factors_of(snapshot))
+    missing = [
+        factor
+        for shock in document.scenarios
+        for factor in shock.shocks
+        if not factor.endswith(":*") and not _is_held(factor, held, where)
+    ]
+    if missing:
+        raise MissingFactors(missing, where=where)
+    return collect((_scenario(s, held) for s in document.scenarios), rules=rules, where=where)
+
+
+def _is_held(factor: str, held: set[str], where: str) -> bool:
+    kind, name, _ = parse_factor(factor, where=where)
+    return kind == "chain" or f"{kind}:{name}" in held
+
+
+def _scenario(shock: NamedShock, held: set[str]) -> Scenario:
+    spread: dict[str, float] = {}
+    for pattern, move in shock.shocks.items():
+        if pattern.endswith(":*"):
+            spread |= {factor: move for factor in sorted(held) if factor.startswith(pattern[:-1])}
+    named = {factor: move for factor, move in shock.shocks.items() if not factor.endswith(":*")}
+    return Scenario(label=shock.label, family="named", shocks=spread | named, horizon_days=shock.horizon_days)
+
+
+def spot_vol_grid(
+    price_factors: Iterable[str],
+    vol_factors: Iterable[str],
+    *,
+    moves: Sequence[float],
+    vol_moves: Sequence[float],
+    rules: dict[str, SurfaceRule] | None = None,
+) -> ScenarioSet:
+    """Every price move by every vol move, the chosen factors together; vol runs fastest.
+
+    The columns reshape to [len(moves), len(vol_moves)].
+    """
+    prices, vols = tuple(price_factors), tuple(vol_factors)
+
+    def columns() -> Iterator[Scenario]:
+        for x in moves:
+            for y in vol_moves:
+                shocks = dict.fromkeys(prices, x) | dict.fromkeys(vols, y)
+                yield Scenario(label=f"{100 * x:+.0f} %, vol {100 * y:+.0f} %", family="grid", shocks=shocks)
+
+    return collect(columns(), rules=rules, where="grid")
