@@ -1,0 +1,41 @@
+"""How the documents are built: MyST Markdown whose blocks run, and API pages from the docstrings."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+project = "Crossmargin"
+author = "The Crossmargin authors"
+release = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]["version"]
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_design"]
+exclude_patterns = ["_build"]
+nitpicky = False
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+# Every block runs in every build. One that fails is a warning with its traceback, and `make docs` fails on warnings.
+nb_execution_mode = "force"
+nb_execution_show_tb = True
+nb_execution_timeout = 120
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+default_role = "code"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "Crossmargin"
+html_show_sourcelink = False
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "show_prev_next": True}
+
+
+def escape(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text with `code` in them: |k| is no substitution, and x_ no link."""
+    lines[:] = [re.sub(r"([\\*|_])", r"\\\1", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", escape)
