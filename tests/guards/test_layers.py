@@ -26,9 +26,9 @@ def house(repository: Path, tmp_path: Path) -> Path:
     """A package with all pure folders, each with one empty module, under the real contracts."""
     shutil.copy(repository / "pyproject.toml", tmp_path)
     files = {f"src/crossmargin/{folder}/{name}.py": "" for folder in PURE for name in ("__init__", "part")}
-    return plant(
-        tmp_path, files | {"src/crossmargin/__init__.py": "", "src/crossmargin/core/compile.py": "import numba\n"}
-    )
+    doors = ["src/crossmargin/core/compile.py", "src/crossmargin/valuation/kernels/vmath.py"]
+    inits = ["src/crossmargin/__init__.py", "src/crossmargin/valuation/kernels/__init__.py"]
+    return plant(tmp_path, files | dict.fromkeys(doors, "import numba\n") | dict.fromkeys(inits, ""))
 
 
 def test_repository_keeps_the_law(repository: Path):
