@@ -6,7 +6,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 
 .PHONY: help demo test check bench docs lock clean
-.SECONDARY:
 .DELETE_ON_ERROR:
 
 help:

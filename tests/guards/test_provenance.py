@@ -39,6 +39,7 @@ def test_subjects_of_commits_are_short(repository: Path):
     [
         (provenance.parameters, {"src/a/rules.toml": "[floor]\nvol = 0.1\n"}, "src/a/rules.toml: provenance"),
         (provenance.parameters, {"src/a/rules.toml": 'source = "a rulebook"\n'}, "src/a/rules.toml: provenance"),
+        (provenance.parameters, {"src/a/book.toml": "# Source: a desk\n[account]\n"}, "src/a/book.toml: provenance"),
         (provenance.golden, {"tests/golden/black76.csv": "1,2\n"}, "black76.csv: provenance: SOURCES.toml does not"),
         (
             provenance.golden,
@@ -55,7 +56,8 @@ def test_planted_gap_is_named(rule, files: dict[str, str], seen: str, tmp_path: 
 def test_accounted_numbers_pass(tmp_path: Path):
     table = '[source]\nsource = "a rulebook, section 3"\ndate = 2026-03-31\n[floor]\nvol = 0.1\n'
     golden = {"tests/golden/black76.csv": "1\n", "tests/golden/SOURCES.toml": ENTRY}
-    root = plant(tmp_path, {"src/a/rules.toml": table} | golden)
+    heading = "# A desk.\n# Source: made up for the demo,\n# on 2026-03-31.\n[account]\nid = 1\n"
+    root = plant(tmp_path, {"src/a/rules.toml": table, "src/a/book.toml": heading} | golden)
     assert not [*provenance.parameters(root), *provenance.golden(root)]
 
 
