@@ -177,6 +177,11 @@ def factors_of(snapshot: Snapshot) -> Iterable[str]:
     yield from (f"rate:{currency}" for currency in snapshot.rates)
 
 
+def normal_scale(u: Underlying) -> float:
+    """The size of a price move of 1 where prices may be negative: the surface's scale."""
+    return u.surface.scale if u.surface is not None else 1.0
+
+
 def _backing(asset: Asset, moves: Mapping[str, float]) -> float:
     return 1.0 + moves.get(f"backing:{asset.backing}", 0.0) if asset.backing else 1.0
 
@@ -185,7 +190,7 @@ def _moved_price(price: FloatArray | float, u: Underlying, moves: Mapping[str, f
     move = moves.get(u.factor, 0.0)
     if u.curve.lognormal:
         return np.asarray(price * (1.0 + move))
-    return np.asarray(price + move * (u.surface.scale if u.surface else abs(u.spot)))
+    return np.asarray(price + move * normal_scale(u))
 
 
 def _moved_underlying(u: Underlying, moves: Mapping[str, float]) -> Underlying:

@@ -149,6 +149,11 @@ def collect(
     )
 
 
+def still() -> ScenarioSet:
+    """One column in which nothing moves and no time passes."""
+    return collect([Scenario(label="nothing moves", family="price", shocks={})])
+
+
 def _not_negative(value: float, what: str, s: Scenario, where: str) -> float:
     if not 0.0 <= value < np.inf:
         raise InvalidInput(what, where=f"{where}: {s.label}", value=value, limit="at least zero", remedy="Correct it.")

@@ -1,0 +1,173 @@
+"""Options as rows of R: slices of equal expiry and settlement, priced once per distinct column of shocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmargin.core.arrays import FloatArray, IndexArray, IntArray
+from crossmargin.core.errors import InvalidInput
+from crossmargin.instruments.table import InstrumentTable, PayoutCode
+from crossmargin.market.snapshot import Snapshot, Underlying
+from crossmargin.scenarios.scenario_set import ScenarioSet, still
+from crossmargin.valuation.kernels.revalue import (
+    Model,
+    OptionRows,
+    SliceShocks,
+    SliceSmiles,
+    option_pnl,
+    option_values,
+)
+from crossmargin.valuation.world import World, relevant_rows, surface_of
+
+
+def option_block(
+    table: InstrumentTable, world: World, rows: IndexArray, *, sticky: float = 1.0, threads: int = 1
+) -> FloatArray:
+    """P&L of one contract [row, scenario], USD, damped."""
+    block = np.empty((len(rows), len(world.scenarios)))
+    for code in np.unique(table.underlying[rows]):
+        here = np.flatnonzero(table.underlying[rows] == code)
+        part = _Part.of(table, world.snapshot, rows[here])
+        columns, inverse = _distinct_columns(part, world.scenarios)
+        reduced = World(snapshot=world.snapshot, scenarios=world.scenarios.take(columns))
+        block[here] = part.pnl(reduced, sticky=sticky, threads=threads)[:, inverse]
+    return block
+
+
+def option_values_usd(table: InstrumentTable, snapshot: Snapshot, rows: IndexArray) -> FloatArray:
+    """Value of one contract [row], USD; the same arithmetic as `option_block`, bit for bit."""
+    value = np.empty(len(rows))
+    for code in np.unique(table.underlying[rows]):
+        here = np.flatnonzero(table.underlying[rows] == code)
+        value[here] = _Part.of(table, snapshot, rows[here]).values()
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """The options of one underlying: rows, and the slice (expiry, payout, settlement, discounting) of each."""
+
+    table: InstrumentTable
+    snapshot: Snapshot
+    u: Underlying
+    rows: IndexArray
+    slice_row: IndexArray  # the first option of each slice, which stands for all of them
+    slice_index: IndexArray
+    forward: FloatArray
+
+    @staticmethod
+    def of(table: InstrumentTable, snapshot: Snapshot, rows: IndexArray) -> _Part:
+        u = snapshot.underlyings[table.underlyings[table.underlying[rows[0]]]]
+        if table.american[rows].any():
+            _refuse_american(table, rows, u)
+        columns = (table.expiry_ns, table.payout, table.settle, table.discounted)
+        keys = np.stack([np.asarray(column[rows], np.int64) for column in columns], axis=1)
+        _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        return _Part(
+            table=table,
+            snapshot=snapshot,
+            u=u,
+            rows=rows,
+            slice_row=rows[first].astype(np.int32),
+            slice_index=index.reshape(-1).astype(np.int32),
+            forward=u.curve(table.expiry_ns[rows[first]]),
+        )
+
+    @property
+    def model(self) -> Model:
+        return Model.BLACK if surface_of(self.u).lognormal else Model.NORMAL
+
+    def option_rows(self) -> OptionRows:
+        strike, forward = self.table.strike[self.rows], self.forward[self.slice_index]
+        black = self.model is Model.BLACK
+        return OptionRows(
+            moneyness=np.log(strike / forward) if black else (strike - forward) / surface_of(self.u).scale,
+            right=self.table.right[self.rows],
+            slice_index=self.slice_index,
+            multiplier=self.table.multiplier[self.rows],
+        )
+
+    def smiles(self) -> SliceSmiles:
+        world = World(snapshot=self.snapshot, scenarios=still())
+        surface, expiry = surface_of(self.u), self.table.expiry_ns[self.slice_row]
+        blend = surface.blend(expiry)
+        return SliceSmiles(
+            low=surface.params[blend.low],
+            high=surface.params[blend.high],
+            weight_low=blend.weight_low,
+            weight_high=blend.weight_high,
+            tau=world.tenor_years(expiry),
+            numeraire=np.ascontiguousarray(self._numeraire(world)[:, 0]),
+        )
+
+    def _numeraire(self, world: World) -> FloatArray:
+        """USD value of one unit of the model's price [slice, scenario].
+
+        A/1 for an inverse option (its value in coin is C/F), D·F·A for a linear one, D·scale·A in the normal model.
+        """
+        rows, table = self.slice_row, self.table
+        expiry = table.expiry_ns[rows]
+        settle = np.stack([world.asset_price(table.assets[a]) for a in table.settle[rows]])
+        if self.model is Model.NORMAL:
+            unit = np.full_like(settle, surface_of(self.u).scale)
+        else:
+            unit = self.forward[:, None] * np.exp(world.log_move(self.u, expiry))
+        discounted = table.discounted[rows] & (table.payout[rows] != PayoutCode.INVERSE)
+        if discounted.any():
+            unit = unit * np.where(discounted[:, None], world.discount(self.u.quote, expiry), 1.0)
+        inverse = (table.payout[rows] == PayoutCode.INVERSE)[:, None]
+        return np.asarray(np.where(inverse, settle, unit * settle))
+
+    def shocks(self, world: World) -> SliceShocks:
+        expiry = self.table.expiry_ns[self.slice_row]
+        tenor = world.tenor_years(expiry)
+        multiplier = world.vol_multiplier(self.u.name, tenor)
+        rule, zero = world.rule(self.u.name), np.zeros((len(expiry), len(world.scenarios)))
+        at_money = np.sqrt(surface_of(self.u).total_variance(0.0, expiry))
+        width = np.maximum(rule.min_width, rule.width * at_money)[:, None]
+        skew, smile = (world.scenarios.row(f"{kind}:{self.u.name}")[None, :] + zero for kind in ("skew", "smile"))
+        return SliceShocks(
+            move=world.log_move(self.u, expiry),
+            tau=world.tenor_after(expiry),
+            vol_multiplier=multiplier,
+            vol_floor=np.where(multiplier > 1.0, rule.min_vol_up, 0.0),
+            skew_slope=skew / width,
+            skew_cap=np.abs(skew),
+            smile_slope=smile / width,
+            smile_cap=np.abs(smile),
+            numeraire=self._numeraire(world),
+        )
+
+    def pnl(self, world: World, *, sticky: float, threads: int) -> FloatArray:
+        return option_pnl(
+            self.option_rows(),
+            self.smiles(),
+            self.shocks(world),
+            world.scenarios.damping,
+            model=self.model,
+            sticky=sticky,
+            threads=threads,
+        )
+
+    def values(self) -> FloatArray:
+        return option_values(self.option_rows(), self.smiles(), model=self.model)
+
+
+def _refuse_american(table: InstrumentTable, rows: IndexArray, u: Underlying) -> None:
+    raise InvalidInput("exercise", where=table.ids[rows[0]], value="american", limit="european", remedy="…")
+
+
+def _distinct_columns(part: _Part, scenarios: ScenarioSet) -> tuple[IntArray, IntArray]:
+    """The first of each set of columns that these options cannot tell apart, and for each column which one it is."""
+    u, table, snapshot = part.u, part.table, part.snapshot
+    assets = {table.assets[a] for a in table.settle[part.slice_row]}
+    prices = [factor for asset in assets for factor in snapshot.asset_factors(asset)]
+    names = {"fwd": [u.name], "vol": [u.name], "skew": [u.name], "smile": [u.name], "rate": [u.quote]}
+    rows = relevant_rows(scenarios, [u.factor, *prices], names)
+    _, first, inverse = np.unique(rows, axis=1, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # keep the columns in the order of the set, far moves last
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order].astype(np.int64), rank[inverse.reshape(-1)].astype(np.int64)

@@ -1,0 +1,157 @@
+"""R, block by block: the unit P&L of every instrument in every scenario, in USD.
+
+`R[i, s] = damping_s · (V_i(snapshot ⊕ shock_s, t + h_s) − V_i(snapshot, t))`, by full revaluation. Families are
+separate blocks of rows; options are priced once per distinct column of the shocks they feel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen
+from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
+from crossmargin.market.snapshot import Snapshot, normal_scale
+from crossmargin.scenarios.scenario_set import ScenarioSet, still
+from crossmargin.valuation.bonds import bond_future_pnl
+from crossmargin.valuation.ladders import ladder_pnl
+from crossmargin.valuation.marks import Marks, discount_currency, marks
+from crossmargin.valuation.options import option_block, option_values_usd
+from crossmargin.valuation.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScenarioPnl:
+    """`values` [instrument, scenario]: USD P&L of one contract held long. Rows follow the table it was made from."""
+
+    values: FloatArray
+    scenarios: ScenarioSet
+
+
+def pnl(
+    table: InstrumentTable,
+    snapshot: Snapshot,
+    scenarios: ScenarioSet,
+    *,
+    sticky: float = 1.0,
+    threads: int = 1,
+) -> ScenarioPnl:
+    """The matrix R of a table under a scenario set.
+
+    `sticky` is the share of a forward's move that its smile follows: 1 sticky moneyness, 0 sticky strike. Raises
+    `MissingFactors` where the market lacks a price, surface or curve.
+    """
+    world = World(snapshot=snapshot, scenarios=scenarios)
+    price = marks(table, snapshot)
+    result = np.zeros((len(table), len(scenarios)))
+    for family, block in _BLOCKS.items():
+        rows = table.rows_of(family)
+        if len(rows):
+            result[rows] = scenarios.damping * block(table, world, price, rows)
+    rows = table.rows_of(Family.OPTION)
+    if len(rows):
+        result[rows] = option_block(table, world, rows, sticky=sticky, threads=threads)
+    return ScenarioPnl(values=frozen(result), scenarios=scenarios)
+
+
+def values_usd(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
+    """What one contract is worth as an asset [instrument], USD: spot, upfront options and forwards.
+
+    Zero for what is settled to its mark (futures, perpetuals, futures-style options) and for sensitivities.
+    """
+    value = np.zeros(len(table))
+    spot = table.rows_of(Family.SPOT)
+    price = marks(table, snapshot)
+    value[spot] = price.settle_usd[spot]
+    options = table.rows_of(Family.OPTION)
+    if len(options):
+        value[options] = option_values_usd(table, snapshot, options)
+    forwards = table.rows_of(Family.FORWARD)
+    if len(forwards):
+        value[forwards] = _forward_value(table, World(snapshot=snapshot, scenarios=still()), forwards)[:, 0]
+    return frozen(np.where(table.upfront, value, 0.0))
+
+
+def _spot_block(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
+    block = np.empty((len(rows), len(world.scenarios)))
+    for i, row in enumerate(rows):
+        chain = table.chains[table.chain[row]] if table.chain[row] >= 0 else ""
+        block[i] = world.asset_price(table.assets[table.settle[row]], chain)
+    return block - price.settle_usd[rows, None]
+
+
+def _settle_usd(table: InstrumentTable, world: World, rows: IndexArray) -> FloatArray:
+    """USD price of each row's settlement asset [row, scenario]."""
+    codes, inverse = np.unique(table.settle[rows], return_inverse=True)
+    return np.stack([world.asset_price(table.assets[code]) for code in codes])[inverse]
+
+
+def shocked_price(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
+    """Futures and perpetual prices in each scenario [row, scenario], in quote currency."""
+    shocked = np.empty((len(rows), len(world.scenarios)))
+    for code in np.unique(table.underlying[rows]):
+        here = np.flatnonzero(table.underlying[rows] == code)
+        u = world.snapshot.underlyings[table.underlyings[code]]
+        move = world.log_move(u, table.expiry_ns[rows[here]])
+        base = price.price[rows[here], None]
+        shocked[here] = base * np.exp(move) if u.curve.lognormal else base + move * normal_scale(u)
+    return shocked
+
+
+def _linear_block(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
+    """m (P' − P) in the settlement asset, or m (1/P − 1/P') coins, at the scenario's price of that asset."""
+    before, after = price.price[rows, None], shocked_price(table, world, price, rows)
+    inverse = (table.payout[rows] == PayoutCode.INVERSE)[:, None]
+    with np.errstate(divide="ignore"):
+        gain = np.where(inverse, 1.0 / before - 1.0 / after, after - before)
+    gain = gain - _funding(table, world, price, rows, inverse)
+    return np.asarray(table.multiplier[rows, None] * gain * _settle_usd(table, world, rows))
+
+
+def _funding(table: InstrumentTable, world: World, price: Marks, rows: IndexArray, inverse: BoolArray) -> FloatArray:
+    """Funding that a long perpetual is expected to pay over the horizon, per unit of its multiplier."""
+    rate = np.asarray([world.snapshot.underlyings[table.underlyings[u]].funding_daily for u in table.underlying[rows]])
+    rate = np.where(table.family[rows] == Family.PERPETUAL, rate, 0.0)
+    base = np.where(inverse[:, 0], 1.0 / price.price[rows], price.price[rows])
+    return np.asarray((rate * base)[:, None] * world.scenarios.horizon_days)
+
+
+def _forward_value(table: InstrumentTable, world: World, rows: IndexArray) -> FloatArray:
+    """D'·m·(F' − K) in USD [row, scenario]."""
+    value = np.empty((len(rows), len(world.scenarios)))
+    for i, row in enumerate(rows):
+        u = world.snapshot.underlyings[table.underlyings[table.underlying[row]]]
+        expiry = table.expiry_ns[row : row + 1]
+        forward, move = float(u.curve(expiry)[0]), world.log_move(u, expiry)[0]
+        moved = forward * np.exp(move) if u.curve.lognormal else forward + move * normal_scale(u)
+        currency = discount_currency(table, world.snapshot, int(row))
+        discount = world.discount(currency, expiry)[0] if table.discounted[row] else 1.0
+        value[i] = discount * table.multiplier[row] * (moved - table.strike[row])
+    return value * _settle_usd(table, world, rows)
+
+
+def _forward_block(table: InstrumentTable, world: World, _: Marks, rows: IndexArray) -> FloatArray:
+    now = World(snapshot=world.snapshot, scenarios=still())
+    return _forward_value(table, world, rows) - _forward_value(table, now, rows)
+
+
+def _bond_block(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
+    block = np.stack([bond_future_pnl(table.bonds[int(row)], price.price[row], world) for row in rows])
+    return block * _settle_usd(table, world, rows)
+
+
+def _ladder_block(table: InstrumentTable, world: World, _: Marks, rows: IndexArray) -> FloatArray:
+    block = np.stack([ladder_pnl(table.ladders[int(row)], world) for row in rows])
+    return block * _settle_usd(table, world, rows)
+
+
+_BLOCKS: dict[Family, Callable[[InstrumentTable, World, Marks, IndexArray], FloatArray]] = {
+    Family.SPOT: _spot_block,
+    Family.PERPETUAL: _linear_block,
+    Family.FUTURE: _linear_block,
+    Family.FORWARD: _forward_block,
+    Family.BOND_FUTURE: _bond_block,
+    Family.SENSITIVITIES: _ladder_block,
+}
