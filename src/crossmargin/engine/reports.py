@@ -1,0 +1,260 @@
+"""Answers as they cross a border: frozen values for JSON, tables and pages.
+
+USD amounts are float64 with a gain, an asset and an excess positive; a requirement is not negative. Times are integer
+milliseconds UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Status: TypeAlias = Literal["healthy", "restricted", "liquidation"]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Shared settings of all parts of an answer."""
+
+
+class Term(_Part, frozen=True, kw_only=True):
+    """One named term of a requirement, USD."""
+
+    name: str
+    initial: float
+    maintenance: float
+
+
+class CollateralLine(_Part, frozen=True, kw_only=True):
+    """One holding: gross value, what is taken off, and what counts (`recognised_usd` = gross − haircut − capped)."""
+
+    asset: str
+    chain: str
+    issuer: str
+    amount: float
+    price_usd: float
+    gross_usd: float
+    haircut_usd: float
+    capped_usd: float
+    recognised_usd: float
+
+
+class GroupReport(_Part, frozen=True, kw_only=True):
+    """One margin group: its requirement by term, and the scenario that set the scan.
+
+    `worst_loss_usd` is the loss in that scenario (0 and "" for a group margined by rule).
+    """
+
+    id: str
+    mode: Literal["isolated", "cross", "portfolio"]
+    initial_usd: float
+    maintenance_usd: float
+    terms: tuple[Term, ...]
+    worst_scenario: str
+    worst_loss_usd: float
+    positions: int
+    orders: int
+
+
+class PoolReport(_Part, frozen=True, kw_only=True):
+    """Collateral and the groups it secures.
+
+    `equity_usd` = recognised collateral + unsettled P&L + position value. `status`: healthy when equity covers
+    initial margin, restricted when it covers maintenance only, liquidation otherwise. `margin_ratio` =
+    maintenance / equity (None when equity is not positive and something is required).
+    """
+
+    id: str
+    asset: str
+    equity_usd: float
+    collateral_usd: float
+    unsettled_usd: float
+    position_value_usd: float
+    initial_usd: float
+    maintenance_usd: float
+    excess_initial_usd: float
+    excess_maintenance_usd: float
+    margin_ratio: float | None
+    status: Status
+    terms: tuple[Term, ...]
+    groups: tuple[GroupReport, ...]
+    collateral: tuple[CollateralLine, ...]
+
+
+class AccountReport(_Part, frozen=True, kw_only=True):
+    """One account: the sums over its pools, and the worst status among them."""
+
+    id: str
+    equity_usd: float
+    initial_usd: float
+    maintenance_usd: float
+    excess_initial_usd: float
+    margin_ratio: float | None
+    status: Status
+    pools: tuple[PoolReport, ...]
+
+
+class Provenance(_Part, frozen=True, kw_only=True):
+    """What a result was computed from: the same hashes give the same bits."""
+
+    version: str
+    as_of_ms: int
+    model: str
+    model_hash: str
+    snapshot_hash: str
+    scenario_hash: str
+    book_hash: str
+    scenarios: int
+    measure: str
+
+
+class MarginReport(_Part, frozen=True, kw_only=True):
+    """The margin of every account of a book."""
+
+    provenance: Provenance
+    accounts: tuple[AccountReport, ...]
+
+
+class SimulateReport(_Part, frozen=True, kw_only=True):
+    """A what-if: the account before and after, side by side."""
+
+    provenance: Provenance
+    added: tuple[str, ...]
+    before: AccountReport
+    after: AccountReport
+
+
+class ScenarioLine(_Part, frozen=True, kw_only=True):
+    """P&L of one scenario, USD, damped where the scenario is."""
+
+    label: str
+    family: str
+    pnl_usd: float
+
+
+class PositionLine(_Part, frozen=True, kw_only=True):
+    """One position: greeks in USD and its share of the scan.
+
+    `delta_usd` per 100 % move, `gamma_usd` change of delta per 1 % move, `vega_usd` per vol point, `theta_usd` per
+    day. `euler_usd` adds up to the scan; `marginal_usd` is the requirement (IM) with it minus without it.
+    """
+
+    instrument: str
+    underlying: str
+    quantity: float
+    price: float
+    value_usd: float
+    delta_usd: float
+    gamma_usd: float
+    vega_usd: float
+    theta_usd: float
+    euler_usd: float
+    marginal_usd: float
+
+
+class Share(_Part, frozen=True, kw_only=True):
+    """A part's Euler share of the scan, and the requirement (IM) with it minus without it."""
+
+    name: str
+    euler_usd: float
+    marginal_usd: float
+
+
+class GroupExplanation(_Part, frozen=True, kw_only=True):
+    """Why a group requires what it does. `scenarios` is the whole P&L vector, in the order of the set."""
+
+    id: str
+    scenarios: tuple[ScenarioLine, ...]
+    positions: tuple[PositionLine, ...]
+    underlyings: tuple[Share, ...]
+
+
+class Distance(_Part, frozen=True, kw_only=True):
+    """Prices of one underlying, everything else held, at which equity meets maintenance; None where it never does."""
+
+    pool: str
+    underlying: str
+    price: float
+    below: float | None
+    above: float | None
+    searched_from: float
+    searched_to: float
+
+
+class Frontier(_Part, frozen=True, kw_only=True):
+    """Relative moves of two underlyings at which equity meets maintenance; None where the search found no edge."""
+
+    pool: str
+    first: str
+    second: str
+    points: tuple[tuple[float, float] | None, ...]
+
+
+class Capacity(_Part, frozen=True, kw_only=True):
+    """The largest further order, by side, after which equity still covers initial margin; in contracts.
+
+    None means that no size was found that breaks it.
+    """
+
+    group: str
+    instrument: str
+    buy: float | None
+    sell: float | None
+
+
+class Change(_Part, frozen=True, kw_only=True):
+    """What moved the requirement since a previous result; the three parts add up to after − before."""
+
+    before_initial_usd: float
+    after_initial_usd: float
+    positions_usd: float
+    market_usd: float
+    parameters_usd: float
+
+
+class SpotCurve(_Part, frozen=True, kw_only=True):
+    """P&L of the account by move of one underlying, now: `pnl_usd[i]` at `moves[i]`, everything else held."""
+
+    underlying: str
+    moves: tuple[float, ...]
+    pnl_usd: tuple[float, ...]
+
+
+class RiskArray(_Part, frozen=True, kw_only=True):
+    """P&L of the account by price move (rows) and vol move (columns) of one underlying, or of all together ("all")."""
+
+    underlying: str
+    moves: tuple[float, ...]
+    vol_moves: tuple[float, ...]
+    pnl_usd: tuple[tuple[float, ...], ...]
+
+
+class ExplainReport(_Part, frozen=True, kw_only=True):
+    """Everything about one account."""
+
+    provenance: Provenance
+    account: AccountReport
+    groups: tuple[GroupExplanation, ...]
+    pools: tuple[Share, ...]
+    distances: tuple[Distance, ...]
+    frontiers: tuple[Frontier, ...]
+    capacity: tuple[Capacity, ...]
+    spot_curves: tuple[SpotCurve, ...]
+    risk_arrays: tuple[RiskArray, ...]
+    change: Change | None = None
+
+
+class StressReport(_Part, frozen=True, kw_only=True):
+    """P&L and equity of each account by named shock, and a risk array of prices by vols."""
+
+    provenance: Provenance
+    accounts: tuple[StressAccount, ...]
+
+
+class StressAccount(_Part, frozen=True, kw_only=True):
+    """One account under stress. `pnl_usd` of a line covers positions and collateral (before haircuts)."""
+
+    id: str
+    equity_usd: float
+    lines: tuple[ScenarioLine, ...]
+    risk_arrays: tuple[RiskArray, ...]
