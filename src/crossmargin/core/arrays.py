@@ -37,3 +37,8 @@ def require_finite(values: FloatArray, what: str, *, where: str, names: tuple[st
             limit="a finite number",
             remedy="Correct the source; no value is defaulted.",
         )
+
+
+def tally(index: NDArray[Any], amount: NDArray[Any], size: int) -> FloatArray:
+    """Sums of `amount` by `index` [size]; the order of addition is the order of the lines."""
+    return np.bincount(index, weights=amount, minlength=size).astype(np.float64, copy=False)

@@ -100,34 +100,7 @@ class PositionRule(_Part, frozen=True, kw_only=True):
     option: OptionRule
 
 
-class HaircutTier(_Part, frozen=True, kw_only=True):
-    """Haircut on the part of a holding up to `value_cap` (USD) and above the tier before."""
-
-    value_cap: float
-    haircut: float
-
-
-class Caps(_Part, frozen=True, kw_only=True):
-    """The most that counts, USD after haircuts, by asset, issuer and chain; what is not named is not capped."""
-
-    asset: dict[str, float] = {}
-    issuer: dict[str, float] = {}
-    chain: dict[str, float] = {}
-
-
-class Collateral(_Part, frozen=True, kw_only=True):
-    """How collateral is valued: by haircuts (`rule`) or inside the scenarios (`scenario`), never both.
-
-    An asset without haircuts is refused. `debt_markup` is added to what is owed (negative holdings).
-    """
-
-    mode: Literal["rule", "scenario"] = "rule"
-    haircuts: dict[str, tuple[HaircutTier, ...]] = {}
-    caps: Caps = Caps()
-    debt_markup: float = 0.0
-
-
-class ModelDocument(_Part, frozen=True, kw_only=True):
+class MarginModel(_Part, frozen=True, kw_only=True):
     """A margin model.
 
     MM = Σ maintenance-factor × term, IM = Σ initial-factor × term, over: scan, offset cap, jump, liquidity,
@@ -143,7 +116,6 @@ class ModelDocument(_Part, frozen=True, kw_only=True):
     source: str
     grid: Grid
     rules: dict[str, PositionRule]
-    collateral: Collateral
     measure: MeasureChoice = MeasureChoice()
     scan: Factor = Factor(initial=1.25, maintenance=1.0)
     offset_cap: float = 0.8

@@ -57,9 +57,9 @@ def pnl(
 
 
 def values_usd(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
-    """What one contract is worth as an asset [instrument], USD: spot, upfront options and forwards.
+    """What one contract is worth [instrument], USD: spot, options (also futures-style ones) and forwards.
 
-    Zero for what is settled to its mark (futures, perpetuals, futures-style options) and for sensitivities.
+    Zero for what is settled to its mark (futures and perpetuals) and for sensitivities.
     """
     value = np.zeros(len(table))
     spot = table.rows_of(Family.SPOT)
@@ -71,7 +71,7 @@ def values_usd(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
     forwards = table.rows_of(Family.FORWARD)
     if len(forwards):
         value[forwards] = _forward_value(table, World(snapshot=snapshot, scenarios=still()), forwards)[:, 0]
-    return frozen(np.where(table.upfront, value, 0.0))
+    return frozen(value)
 
 
 def _spot_block(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:

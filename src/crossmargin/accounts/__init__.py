@@ -1,0 +1,1 @@
+"""What is held against what must be held: the health of each pool."""

@@ -1,0 +1,1 @@
+"""What is held is worth: haircuts by asset and size, caps by asset, issuer and chain."""

@@ -1,0 +1,159 @@
+"""What collateral counts for: lo-price × (1 − haircut by size), then caps by asset, chain and issuer.
+
+All sizes and caps are those of one pool. Each step can only lower what counts, and says by how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from crossmargin.collateral.document import Collateral, HaircutTier
+from crossmargin.core import check
+from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
+from crossmargin.core.errors import InvalidInput
+from crossmargin.instruments.table import InstrumentTable
+from crossmargin.market.snapshot import USD, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Recognised:
+    """Per holding, USD: `gross` at the mid price, `haircut` and `capped` taken off, `recognised` what counts.
+
+    recognised = gross − haircut − capped. A debt (negative amount) is valued at the high price with its markup.
+    """
+
+    gross: FloatArray
+    haircut: FloatArray
+    capped: FloatArray
+    recognised: FloatArray
+
+
+def recognise(
+    table: InstrumentTable,
+    snapshot: Snapshot,
+    rules: Collateral,
+    *,
+    pool: IndexArray,
+    instrument: IndexArray,
+    amount: FloatArray,
+    by_rule: BoolArray,
+) -> Recognised:
+    """Value the holdings of many pools: `pool`, `instrument` (a spot row of `table`) and `amount` by holding.
+
+    `by_rule` [holding] is false where the holding's price risk is inside the scenarios: then no haircut is taken
+    (caps and the oracle's confidence still are). Raises `UnknownName` for an asset without haircuts.
+    """
+    asset = table.settle[instrument]
+    price = np.asarray([snapshot.asset_price(a) for a in table.assets] or [0.0])[asset]
+    width = np.asarray([snapshot.assets[a].confidence if a != USD else 0.0 for a in table.assets] or [0.0])[asset]
+    gross = amount * price
+    held = np.maximum(gross, 0.0) * (1.0 - width)
+    key = pool.astype(np.int64) * max(len(table.assets), 1) + asset
+    counted = held * (1.0 - np.where(by_rule, _haircut(held, key, asset, table, rules), 0.0))
+    debt = np.minimum(gross, 0.0) * (1.0 + width) * (1.0 + rules.debt_markup)
+    recognised = counted * _caps(counted, pool, asset, table.chain[instrument], table, snapshot, rules)
+    return Recognised(
+        gross=frozen(gross),
+        haircut=frozen(gross - counted - debt),
+        capped=frozen(counted - recognised),
+        recognised=frozen(recognised + debt),
+    )
+
+
+def _haircut(
+    held: FloatArray, key: IndexArray, asset: IndexArray, table: InstrumentTable, rules: Collateral
+) -> FloatArray:
+    """The haircut of each holding: that of the pool's whole stock of the asset, over all chains."""
+    found, index = np.unique(key, return_inverse=True)
+    index = index.reshape(-1)
+    total = tally(index, held, len(found))
+    rate = np.zeros(len(found))
+    for code in np.unique(asset):
+        name = table.assets[code]
+        check.known(
+            name,
+            rules.haircuts,
+            "asset held as collateral",
+            where="model collateral.haircuts",
+            remedy="Add its haircuts to the model, or do not count it as collateral.",
+        )
+        mine = found % max(len(table.assets), 1) == code
+        rate[mine] = effective_haircut(total[mine], rules.haircuts[name])
+    return rate[index]
+
+
+def effective_haircut(value_usd: FloatArray, tiers: tuple[HaircutTier, ...]) -> FloatArray:
+    """The average haircut of stocks of an asset [stock]: each tier's rate on the part of the value in it."""
+    cap = np.asarray([*(t.value_cap for t in tiers[:-1]), np.inf])
+    floor = np.concatenate([[0.0], cap[:-1]])
+    part = np.clip(value_usd[:, None], floor, cap) - floor
+    taken = (part * np.asarray([t.haircut for t in tiers])).sum(axis=1)
+    return np.asarray(np.where(value_usd > 0.0, taken / np.where(value_usd > 0.0, value_usd, 1.0), tiers[0].haircut))
+
+
+def _caps(
+    counted: FloatArray,
+    pool: IndexArray,
+    asset: IndexArray,
+    chain: IndexArray,
+    table: InstrumentTable,
+    snapshot: Snapshot,
+    rules: Collateral,
+) -> FloatArray:
+    """The share of each holding that its caps leave: asset, then chain, then issuer, each pro rata."""
+    issuer_of = [snapshot.assets[a].issuer if a != USD else "" for a in table.assets]
+    issuers = sorted(set(issuer_of))
+    issuer = np.asarray([issuers.index(name) for name in issuer_of] or [0])[asset]
+    left = np.ones(len(counted))
+    for codes, names, caps in (
+        (asset, table.assets, rules.caps.asset),
+        (chain, table.chains, rules.caps.chain),
+        (issuer, issuers, rules.caps.issuer),
+    ):
+        left = left * _cap_share(counted * left, pool, codes, names, caps)
+    return left
+
+
+def _cap_share(
+    counted: FloatArray,
+    pool: IndexArray,
+    codes: IndexArray,
+    names: tuple[str, ...] | list[str],
+    caps: Mapping[str, float],
+) -> FloatArray:
+    limit = np.asarray([*(caps.get(name, np.inf) for name in names), np.inf])  # the last is for code −1: none
+    if not len(counted) or not np.isfinite(limit).any():
+        return np.ones(len(counted))
+    key = pool.astype(np.int64) * len(limit) + codes % len(limit)
+    found, index = np.unique(key, return_inverse=True)
+    total = tally(index.reshape(-1), counted, len(found))
+    share = np.minimum(1.0, limit[found % len(limit)] / np.where(total > 0.0, total, 1.0))
+    return np.asarray(np.where(total > 0.0, share, 1.0)[index.reshape(-1)])
+
+
+def check_rules(rules: Collateral, *, where: str) -> None:
+    """Raise `InvalidInput` for haircuts outside [0, 1], caps below zero, or tiers that do not rise."""
+    check.within(rules.debt_markup, "debt markup", 0.0, 1.0, where=where)
+    for asset, tiers in rules.haircuts.items():
+        place = f"{where}.haircuts.{asset}"
+        if not tiers:
+            raise InvalidInput("tiers", where=place, value=0, limit="at least one", remedy="Give a cap and a haircut.")
+        for tier, after in pairwise(tiers):
+            if not (tier.value_cap < after.value_cap and tier.haircut <= after.haircut):
+                raise InvalidInput(
+                    "tiers",
+                    where=place,
+                    value=(after.value_cap, after.haircut),
+                    limit="rising caps and haircuts that do not fall with size",
+                    remedy="Sort the tiers by cap.",
+                )
+        for tier in tiers:
+            check.within(tier.haircut, "haircut", 0.0, 1.0, where=place)
+            check.positive(tier.value_cap, "value cap", where=place)
+    for kind in ("asset", "issuer", "chain"):
+        for name, cap in getattr(rules.caps, kind).items():
+            check.within(cap, f"cap of {name}", 0.0, np.finfo(float).max, where=f"{where}.caps.{kind}")

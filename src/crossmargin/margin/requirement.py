@@ -1,0 +1,129 @@
+"""The requirement of many groups in one pass: initial and maintenance margin, each term by name.
+
+MM = Σ maintenance-factor × term and IM = Σ initial-factor × term; both are sums of the same terms, so IM ≥ MM wherever
+the model's initial factors are not below its maintenance factors (which `check_model` demands).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
+from crossmargin.instruments.table import Family, InstrumentTable
+from crossmargin.margin.addons import Stock, addons
+from crossmargin.margin.document import MarginModel
+from crossmargin.margin.exposure import Exposure
+from crossmargin.margin.rule import RuleTable, rule_margin
+from crossmargin.margin.scan import ScanMatrix, scan
+from crossmargin.portfolio.book import Lines, Mode
+
+TERMS: Final = (
+    "scan",
+    "offset_cap",
+    "jump",
+    "liquidity",
+    "concentration",
+    "basis",
+    "short_option_minimum",
+    "oracle",
+    "rule",
+    "option_value",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Requirements:
+    """Requirements of groups, USD. `initial` and `maintenance` [group, term] in the order of `TERMS`.
+
+    `scan_loss` [group] is the measure over regular scenarios before factors, `worst` [group] the column that set it
+    (or the worst one, for other measures), −1 where nothing is lost; `worst_tail` the worst far move.
+    """
+
+    initial: FloatArray
+    maintenance: FloatArray
+    scan_loss: FloatArray
+    worst: IndexArray
+    worst_tail: IndexArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Terms:
+    """What every requirement is computed from, made once per book, market and model."""
+
+    table: InstrumentTable
+    matrix: ScanMatrix
+    exposure: Exposure
+    rules: RuleTable
+    model: MarginModel
+
+
+def requirements(positions: Lines, orders: Lines, mode: IndexArray, terms: Terms, *, threads: int = 1) -> Requirements:
+    """Requirements of the groups that own `positions` and `orders`; `mode` [group] as `portfolio.book.Mode`."""
+    groups, model = len(mode), terms.model
+    held, working = stock(positions), stock(orders)
+    found = scan(positions, orders, terms.matrix, terms.exposure, terms.table, model.measure, threads=threads)
+    extra = addons(held, working, found.cells, terms.exposure, model)
+    sum_alone = found.cells.sum(axis=1)
+    offsets = np.maximum(sum_alone - found.positions_only, 0.0)
+    offset_cap = (1.0 - model.offset_cap) * offsets
+    jump = np.maximum(found.tail - found.regular, 0.0)
+    floor = np.maximum(extra.short_option_minimum - found.regular - offset_cap - jump, 0.0)
+    portfolio = {
+        "scan": (found.regular, model.scan),
+        "offset_cap": (offset_cap, model.scan),
+        "jump": (jump, model.jump),
+        "liquidity": (extra.liquidity, model.liquidity.spread),
+        "concentration": (extra.concentration, model.liquidity.concentration),
+        "basis": (extra.basis, model.basis.factor),
+        "short_option_minimum": (floor, model.short_option.factor),
+        "oracle": (extra.oracle, model.oracle.factor),
+    }
+    is_portfolio = np.asarray(mode) == Mode.PORTFOLIO
+    initial, maintenance = np.zeros((groups, len(TERMS))), np.zeros((groups, len(TERMS)))
+    for name, (amount, factor) in portfolio.items():
+        column = TERMS.index(name)
+        initial[:, column] = np.where(is_portfolio, factor.initial * amount, 0.0)
+        maintenance[:, column] = np.where(is_portfolio, factor.maintenance * amount, 0.0)
+    by_rule = rule_margin(held, working, terms.rules, terms.exposure, groups)
+    for target, amount in zip((initial, maintenance), by_rule, strict=True):
+        target[:, TERMS.index("rule")] = np.where(is_portfolio, 0.0, amount)
+    if model.option_value == "requirement":
+        _subtract_option_value(initial, maintenance, held, is_portfolio, terms)
+    return Requirements(
+        initial=frozen(initial),
+        maintenance=frozen(maintenance),
+        scan_loss=frozen(found.regular),
+        worst=frozen(found.worst, np.int32),
+        worst_tail=frozen(found.worst_tail, np.int32),
+    )
+
+
+def stock(lines: Lines) -> Stock:
+    """Lines with their group beside them."""
+    return Stock(group=lines.owner, instrument=lines.instrument, quantity=lines.quantity)
+
+
+def counted_value(
+    held: Stock, is_portfolio: BoolArray, table: InstrumentTable, exposure: Exposure, model: MarginModel
+) -> FloatArray:
+    """What each position is worth as an asset of its group [line], USD.
+
+    Nothing for futures-style options; in groups by rule, a long option only the model's credit.
+    """
+    value = held.quantity * np.where(table.upfront, exposure.value, 0.0)[held.instrument]
+    long_by_rule = ~is_portfolio[held.group] & (value > 0.0) & exposure.is_option[held.instrument]
+    return np.asarray(np.where(long_by_rule, model.long_option_credit * value, value))
+
+
+def _subtract_option_value(
+    initial: FloatArray, maintenance: FloatArray, held: Stock, is_portfolio: BoolArray, terms: Terms
+) -> None:
+    """Net option value against the requirement, which it takes to zero at most (the convention of SPAN)."""
+    value = counted_value(held, is_portfolio, terms.table, terms.exposure, terms.model)
+    option = terms.table.family[held.instrument] == Family.OPTION
+    net = tally(held.group, np.where(option, value, 0.0), len(initial))
+    for target in (initial, maintenance):
+        target[:, TERMS.index("option_value")] = np.maximum(-net, -target.sum(axis=1))
