@@ -1,0 +1,1 @@
+"""Commands, and the reports that they print and write."""
