@@ -67,9 +67,11 @@ class InstrumentTable:
     """Terms by column. Index columns point into `underlyings`, `assets` and `venues`; −1 is none.
 
     `multiplier` [instrument] as in `terms`; `right` is +1 for a call, −1 for a put, 0 otherwise; `chain` points into
-    `chains` for spot holdings. `bonds` and `ladders` hold the terms of the rows that need more than columns.
+    `chains` for spot holdings. `bonds` and `ladders` hold the terms of the rows that need more than columns; `terms`
+    is what the table was made from.
     """
 
+    terms: tuple[AnyTerms, ...]
     ids: tuple[str, ...]
     underlyings: tuple[str, ...]
     assets: tuple[str, ...]
@@ -105,7 +107,7 @@ class InstrumentTable:
 
     def hash(self) -> str:
         """Canonical digest of all terms."""
-        return digest(self)
+        return digest(self.terms)
 
 
 def build_table(terms: Iterable[AnyTerms], *, now_ns: int, where: str = "instruments") -> InstrumentTable:
@@ -126,6 +128,7 @@ def build_table(terms: Iterable[AnyTerms], *, now_ns: int, where: str = "instrum
         "chains": _names(rows, "chain"),
     }
     return InstrumentTable(
+        terms=rows,
         ids=tuple(t.id for t in rows),
         **names,
         family=frozen([_FAMILY[type(t)] for t in rows], np.int32),

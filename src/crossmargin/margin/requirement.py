@@ -39,7 +39,8 @@ class Requirements:
     """Requirements of groups, USD. `initial` and `maintenance` [group, term] in the order of `TERMS`.
 
     `scan_loss` [group] is the measure over regular scenarios before factors, `worst` [group] the column that set it
-    (or the worst one, for other measures), −1 where nothing is lost; `worst_tail` the worst far move.
+    (or the worst one, for other measures), −1 where nothing is lost; `worst_tail` the worst far move. `covered`
+    [group] is the loss that the requirement stands for: scan and offset cap before factors, or the rule's maintenance.
     """
 
     initial: FloatArray
@@ -47,6 +48,7 @@ class Requirements:
     scan_loss: FloatArray
     worst: IndexArray
     worst_tail: IndexArray
+    covered: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,6 +100,7 @@ def requirements(positions: Lines, orders: Lines, mode: IndexArray, terms: Terms
         scan_loss=frozen(found.regular),
         worst=frozen(found.worst, np.int32),
         worst_tail=frozen(found.worst_tail, np.int32),
+        covered=frozen(np.where(is_portfolio, found.regular + offset_cap, by_rule[1])),
     )
 
 

@@ -6,7 +6,7 @@ underlying, expiry and instrument, so that the order in which a file lists them 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -47,6 +47,17 @@ class Lines:
         """The owner of each line."""
         return np.repeat(np.arange(len(self.ptr) - 1, dtype=np.int32), np.diff(self.ptr))
 
+    def take(self, owners: slice) -> Lines:
+        """The lines of a contiguous range of owners."""
+        ptr = self.ptr[owners.start : owners.stop + 1]
+        lines = slice(int(ptr[0]), int(ptr[-1]))
+        return Lines(
+            ptr=frozen(ptr - ptr[0], np.int64),
+            instrument=self.instrument[lines],
+            quantity=self.quantity[lines],
+            price=self.price[lines],
+        )
+
     def of(self, owner: int) -> slice:
         """The lines of one owner."""
         return slice(int(self.ptr[owner]), int(self.ptr[owner + 1]))
@@ -76,7 +87,50 @@ class Book:
 
     def hash(self) -> str:
         """Canonical digest of everything in the book."""
-        return digest(self)
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "table"}
+        return digest(columns | {"table": self.table.terms})
+
+
+def part(book: Book, first: int, last: int) -> Book:
+    """The accounts from `first` to `last` (excluded), over the same table; accounts own contiguous pools and groups."""
+    pools = slice(*np.searchsorted(book.pool_account, [first, last]))
+    groups = slice(*np.searchsorted(book.group_account, [first, last]))
+    return replace(
+        book,
+        accounts=book.accounts[first:last],
+        pools=book.pools[pools],
+        pool_account=frozen(book.pool_account[pools] - first, np.int32),
+        pool_asset=book.pool_asset[pools],
+        groups=book.groups[groups],
+        group_pool=frozen(book.group_pool[groups] - pools.start, np.int32),
+        group_mode=book.group_mode[groups],
+        positions=book.positions.take(groups),
+        orders=book.orders.take(groups),
+        holdings=book.holdings.take(pools),
+    )
+
+
+def retable(book: Book, table: InstrumentTable) -> Book:
+    """The same book over another table that holds every instrument it uses (by id)."""
+    row = table.row
+    code = np.asarray([row.get(name, -1) for name in book.table.ids], np.int32)
+    asset = {name: i for i, name in enumerate(table.assets)}
+    pool_asset = [asset.get(book.table.assets[a], -1) if a >= 0 else -1 for a in book.pool_asset]
+
+    def moved(lines: Lines) -> Lines:
+        rows = code[lines.instrument]
+        assert (rows >= 0).all(), "the new table lacks an instrument of the book"
+        owners = len(lines.ptr) - 1
+        return make_lines(lines.owner, rows, lines.quantity, lines.price, owners=owners, table=table)
+
+    return replace(
+        book,
+        table=table,
+        pool_asset=frozen(pool_asset, np.int32),
+        positions=moved(book.positions),
+        orders=moved(book.orders),
+        holdings=moved(book.holdings),
+    )
 
 
 def make_lines(

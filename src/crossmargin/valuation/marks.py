@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, frozen
-from crossmargin.core.errors import MissingFactors, UnknownName
+from crossmargin.core.errors import UnknownName
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import USD, Snapshot, factors_of
 
@@ -42,17 +42,13 @@ def required_factors(table: InstrumentTable, assets: Iterable[str] = ()) -> dict
     return need
 
 
-def check_market(table: InstrumentTable, snapshot: Snapshot, assets: Iterable[str] = ()) -> None:
-    """Raise `MissingFactors`, naming all of them at once, where the market lacks what the book needs."""
-    surfaces = {name for name, u in snapshot.underlyings.items() if u.surface is not None}
-    have = {f"asset {a}" for a in snapshot.assets} | {f"underlying {u}" for u in snapshot.underlyings}
-    have |= {f"vol:{name}" for name in surfaces}
+def missing_factors(table: InstrumentTable, snapshot: Snapshot, assets: Iterable[str] = ()) -> dict[str, str]:
+    """What the market lacks of what valuing `table` takes: each factor, with one instrument that needs it."""
+    have = {f"asset {name}" for name in snapshot.assets} | {f"underlying {name}" for name in snapshot.underlyings}
+    have |= set(factors_of(snapshot))
     need = required_factors(table, assets) | _discounting(table, snapshot)
-    have |= {f"rate:{currency}" for currency in snapshot.rates} | set(factors_of(snapshot))
     need |= {factor: table.ids[i] for i, t in table.ladders.items() for factor in ladder_names(t.deltas, t.gammas)}
-    missing = {factor: user for factor, user in need.items() if factor not in have}
-    if missing:
-        raise MissingFactors(missing, where="market", needed_by=missing)
+    return {factor: user for factor, user in need.items() if factor not in have}
 
 
 def ladder_names(deltas: Iterable[object], gammas: Iterable[object]) -> set[str]:

@@ -1,0 +1,157 @@
+"""Account reports from the columns of a margin result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+
+from crossmargin import __version__
+from crossmargin.accounts.health import Status
+from crossmargin.core import check
+from crossmargin.core.canon import digest
+from crossmargin.core.instant import to_milliseconds
+from crossmargin.engine.margin import MarginResult
+from crossmargin.engine.reports import (
+    AccountReport,
+    CollateralLine,
+    GroupReport,
+    MarginReport,
+    PoolReport,
+    Provenance,
+    Term,
+)
+from crossmargin.engine.reports import Status as StatusName
+from crossmargin.margin.requirement import TERMS
+from crossmargin.market.snapshot import USD
+from crossmargin.portfolio.book import Mode
+
+_STATUS: dict[int, StatusName] = {
+    Status.HEALTHY: "healthy",
+    Status.RESTRICTED: "restricted",
+    Status.LIQUIDATION: "liquidation",
+}
+_MODE: dict[int, Literal["isolated", "cross", "portfolio"]] = {
+    Mode.ISOLATED: "isolated",
+    Mode.CROSS: "cross",
+    Mode.PORTFOLIO: "portfolio",
+}
+
+
+def provenance(result: MarginResult) -> Provenance:
+    """The hashes and settings a result was computed from."""
+    ready = result.plan
+    measure = ready.model.measure
+    return Provenance(
+        version=__version__,
+        as_of_ms=to_milliseconds(ready.snapshot.time_ns),
+        model=f"{ready.model.name}@{ready.model.date}",
+        model_hash=digest(ready.model),
+        snapshot_hash=ready.snapshot.hash,
+        scenario_hash=ready.scenarios.hash(),
+        book_hash=result.book.hash(),
+        scenarios=len(ready.scenarios),
+        measure=measure.kind if measure.kind == "worst" else f"{measure.kind} {measure.level:.4g}",
+    )
+
+
+def margin_report(result: MarginResult, accounts: Iterable[str] | None = None) -> MarginReport:
+    """The report of the named accounts (all of them by default). Raises `UnknownName` for one that is not there."""
+    book = result.book
+    row = {name: i for i, name in enumerate(book.accounts)}
+    names = book.accounts if accounts is None else tuple(accounts)
+    for name in names:
+        check.known(name, row, "account", where="book", remedy="Name an account of the book.")
+    return MarginReport(
+        provenance=provenance(result), accounts=tuple(account_report(result, row[name]) for name in names)
+    )
+
+
+def account_report(result: MarginResult, account: int) -> AccountReport:
+    """The report of one account."""
+    first, last = np.searchsorted(result.book.pool_account, [account, account + 1])
+    pools = tuple(_pool(result, p) for p in range(int(first), int(last)))
+    equity, maintenance = sum(p.equity_usd for p in pools), sum(p.maintenance_usd for p in pools)
+    initial = sum(p.initial_usd for p in pools)
+    worst = max((int(s) for s in result.pools.status[first:last]), default=int(Status.HEALTHY))
+    return AccountReport(
+        id=result.book.accounts[account],
+        equity_usd=equity,
+        initial_usd=initial,
+        maintenance_usd=maintenance,
+        excess_initial_usd=equity - initial,
+        margin_ratio=_ratio(equity, maintenance),
+        status=_STATUS[worst],
+        pools=pools,
+    )
+
+
+def _ratio(equity: float, maintenance: float) -> float | None:
+    if maintenance == 0.0:
+        return 0.0
+    return maintenance / equity if equity > 0.0 else None
+
+
+def _pool(result: MarginResult, pool: int) -> PoolReport:
+    book, figures = result.book, result.pools
+    factor, wrong_way = result.plan.model.wrong_way.factor, float(figures.wrong_way[pool])
+    equity, initial, maintenance = (float(x[pool]) for x in (figures.equity, figures.initial, figures.maintenance))
+    asset = int(book.pool_asset[pool])
+    terms = [Term(name="wrong_way", initial=factor.initial * wrong_way, maintenance=factor.maintenance * wrong_way)]
+    return PoolReport(
+        id=book.pools[pool],
+        asset=book.table.assets[asset] if asset >= 0 else "",
+        equity_usd=equity,
+        collateral_usd=float(figures.collateral[pool]),
+        unsettled_usd=float(figures.unsettled[pool]),
+        position_value_usd=float(figures.position_value[pool]),
+        initial_usd=initial,
+        maintenance_usd=maintenance,
+        excess_initial_usd=equity - initial,
+        excess_maintenance_usd=equity - maintenance,
+        margin_ratio=_ratio(equity, maintenance),
+        status=_STATUS[int(figures.status[pool])],
+        terms=tuple(t for t in terms if t.initial or t.maintenance),
+        groups=tuple(_group(result, int(g)) for g in np.flatnonzero(book.group_pool == pool)),
+        collateral=tuple(_holding(result, line) for line in range(*book.holdings.ptr[pool : pool + 2])),
+    )
+
+
+def _group(result: MarginResult, group: int) -> GroupReport:
+    book, found = result.book, result.groups
+    worst = int(found.worst[group])
+    portfolio = book.group_mode[group] == Mode.PORTFOLIO
+    return GroupReport(
+        id=book.groups[group],
+        mode=_MODE[int(book.group_mode[group])],
+        initial_usd=float(found.initial[group].sum()),
+        maintenance_usd=float(found.maintenance[group].sum()),
+        terms=tuple(
+            Term(name=name, initial=float(found.initial[group, i]), maintenance=float(found.maintenance[group, i]))
+            for i, name in enumerate(TERMS)
+            if found.initial[group, i] or found.maintenance[group, i]
+        ),
+        worst_scenario=result.plan.scenarios.labels[worst] if portfolio and worst >= 0 else "",
+        worst_loss_usd=float(found.scan_loss[group]) if portfolio else 0.0,
+        positions=int(np.diff(book.positions.ptr)[group]),
+        orders=int(np.diff(book.orders.ptr)[group]),
+    )
+
+
+def _holding(result: MarginResult, line: int) -> CollateralLine:
+    book, held = result.book, result.holdings
+    row = int(book.holdings.instrument[line])
+    asset = book.table.assets[book.table.settle[row]]
+    snapshot = result.plan.snapshot
+    return CollateralLine(
+        asset=asset,
+        chain=book.table.chains[book.table.chain[row]] if book.table.chain[row] >= 0 else "",
+        issuer=snapshot.assets[asset].issuer if asset != USD else "",
+        amount=float(book.holdings.quantity[line]),
+        price_usd=snapshot.asset_price(asset),
+        gross_usd=float(held.gross[line]),
+        haircut_usd=float(held.haircut[line]),
+        capped_usd=float(held.capped[line]),
+        recognised_usd=float(held.recognised[line]),
+    )

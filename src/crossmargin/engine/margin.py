@@ -1,0 +1,219 @@
+"""Margin of every account: requirement against equity, by pool.
+
+The book is worked off in blocks of accounts, so that memory does not grow with it; what all accounts share (scenarios,
+R, exposures) is made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from crossmargin.accounts.equity import position_values, unsettled
+from crossmargin.accounts.health import margin_ratio, status
+from crossmargin.collateral.haircuts import Recognised, recognise
+from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
+from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.plan import Plan, Progress, plan
+from crossmargin.margin.document import Factor
+from crossmargin.margin.requirement import Requirements, requirements
+from crossmargin.margin.scan import measure_of
+from crossmargin.market.snapshot import Snapshot
+from crossmargin.measures import reduce_rows
+from crossmargin.portfolio.book import Book, Lines, Mode, make_lines, part
+
+T = TypeVar("T", Requirements, "PoolFigures", Recognised)
+
+BLOCK_LINES = 100_000  # positions worked off at a time: about 100 MB of intermediate columns at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PoolFigures:
+    """Per pool, USD: the parts of equity, the requirement with its pool-wide term, and the verdict.
+
+    `wrong_way` is before its factors; `initial` and `maintenance` include it.
+    """
+
+    collateral: FloatArray
+    unsettled: FloatArray
+    position_value: FloatArray
+    equity: FloatArray
+    wrong_way: FloatArray
+    initial: FloatArray
+    maintenance: FloatArray
+    margin_ratio: FloatArray
+    status: IndexArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MarginResult:
+    """The margin of a book, in columns: `groups` by group, `pools` by pool, `holdings` by line of collateral."""
+
+    book: Book
+    plan: Plan
+    groups: Requirements
+    pools: PoolFigures
+    holdings: Recognised
+
+    def by_account(self, pool_column: FloatArray) -> FloatArray:
+        """Sums of a pool column over each account [account]."""
+        return tally(self.book.pool_account, pool_column, len(self.book.accounts))
+
+
+def margin(
+    book: Book,
+    snapshot: Snapshot,
+    model: ModelDocument,
+    *,
+    prepared: Plan | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> MarginResult:
+    """Initial and maintenance margin, equity and status of every pool of a book.
+
+    `prepared` is a plan made before for the same table, market and model. `progress` is called with a label, the
+    positions done and their number. Raises what `plan` raises, and `UnknownName` for collateral without haircuts.
+    """
+    ready = prepared or plan(book, snapshot, model, threads=threads)
+    results = []
+    for first, last in _blocks(book):
+        results.append(_block(part(book, first, last), ready, threads))
+        if progress is not None:
+            done = int(book.positions.ptr[np.searchsorted(book.group_account, last)])
+            progress("margin", done, len(book.positions))
+    return MarginResult(
+        book=book,
+        plan=ready,
+        groups=_joined([r[0] for r in results]),
+        pools=_joined([r[1] for r in results]),
+        holdings=_joined([r[2] for r in results]),
+    )
+
+
+def _blocks(book: Book) -> Iterator[tuple[int, int]]:
+    """Ranges of accounts that hold about `BLOCK_LINES` positions each; one empty range for an empty book."""
+    group_end = np.searchsorted(book.group_account, np.arange(1, len(book.accounts) + 1))
+    lines = book.positions.ptr[group_end]
+    first = 0
+    while first < len(book.accounts):
+        start = int(lines[first - 1]) if first else 0
+        last = max(int(np.searchsorted(lines, start + BLOCK_LINES, side="right")), first + 1)
+        yield first, last
+        first = last
+    if not len(book.accounts):
+        yield 0, 0
+
+
+def _joined(parts: Sequence[T]) -> T:
+    """The columns of several blocks, end to end."""
+    if len(parts) == 1:
+        return parts[0]
+    kind = type(parts[0])
+    columns = {}
+    for name in kind.__dataclass_fields__:
+        column = np.concatenate([getattr(block, name) for block in parts])
+        columns[name] = frozen(column, column.dtype)
+    return kind(**columns)
+
+
+def _block(book: Book, ready: Plan, threads: int) -> tuple[Requirements, PoolFigures, Recognised]:
+    inside = _inside_scenarios(book, ready)
+    positions = _with_collateral(book, inside) if inside.any() else book.positions
+    groups = requirements(positions, book.orders, book.group_mode, ready.terms, threads=threads)
+    held = book.holdings
+    recognised = recognise(
+        book.table,
+        ready.snapshot,
+        ready.model.collateral,
+        pool=held.owner,
+        instrument=held.instrument,
+        amount=held.quantity,
+        by_rule=~inside[held.owner],
+    )
+    wrong_way = _wrong_way(book, ready, groups, recognised, inside, threads)
+    return groups, _pool_figures(book, ready, groups, recognised, wrong_way), recognised
+
+
+def _pool_figures(
+    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, wrong_way: FloatArray
+) -> PoolFigures:
+    pools = len(book.pools)
+    collateral = tally(book.holdings.owner, recognised.recognised, pools)
+    unpaid, value = unsettled(book, ready.terms), position_values(book, ready.terms)
+    equity = collateral + unpaid + value
+    factor: Factor = ready.model.wrong_way.factor
+    initial = tally(book.group_pool, groups.initial.sum(axis=1), pools) + factor.initial * wrong_way
+    maintenance = tally(book.group_pool, groups.maintenance.sum(axis=1), pools) + factor.maintenance * wrong_way
+    return PoolFigures(
+        collateral=frozen(collateral),
+        unsettled=frozen(unpaid),
+        position_value=frozen(value),
+        equity=frozen(equity),
+        wrong_way=frozen(wrong_way),
+        initial=frozen(initial),
+        maintenance=frozen(maintenance),
+        margin_ratio=margin_ratio(equity, maintenance),
+        status=status(equity, initial, maintenance),
+    )
+
+
+def _inside_scenarios(book: Book, ready: Plan) -> BoolArray:
+    """Pools whose collateral stands in the scenarios [pool]: the model says so, and a portfolio group is there."""
+    if ready.model.collateral.mode == "rule":
+        return np.zeros(len(book.pools), np.bool_)
+    in_portfolio = book.group_pool[book.group_mode == Mode.PORTFOLIO]
+    return np.bincount(in_portfolio, minlength=len(book.pools)) > 0
+
+
+def _with_collateral(book: Book, inside: BoolArray) -> Lines:
+    """Positions with the collateral of pools `inside` the scenarios added to the pool's first portfolio group."""
+    portfolio = np.flatnonzero(book.group_mode == Mode.PORTFOLIO)
+    first_group = np.zeros(len(book.pools), np.int32)
+    first_group[book.group_pool[portfolio][::-1]] = portfolio[::-1]
+    held = book.holdings
+    chosen = inside[held.owner]
+    lines = book.positions
+    return make_lines(
+        np.concatenate([lines.owner, first_group[held.owner[chosen]]]),
+        np.concatenate([lines.instrument, held.instrument[chosen]]),
+        np.concatenate([lines.quantity, held.quantity[chosen]]),
+        np.concatenate([lines.price, held.price[chosen]]),
+        owners=len(book.groups),
+        table=book.table,
+    )
+
+
+def _wrong_way(
+    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, inside: BoolArray, threads: int
+) -> FloatArray:
+    """What collateral falls short when it falls with the positions, beyond its haircuts [pool], USD.
+
+    With x the joint loss that neither requirements nor haircuts cover, and V what the collateral counts for, only the
+    part of the collateral that the positions need matters: x · min(1, covered / (V − x)). So an account that meets
+    its requirement still covers its positions' loss after the fall, and one without positions requires nothing.
+    """
+    pools, held, lines = len(book.pools), book.holdings, book.positions
+    if not len(held):
+        return np.zeros(pools)
+    together = make_lines(
+        np.concatenate([book.group_pool[lines.owner], held.owner]),
+        np.concatenate([lines.instrument, held.instrument]),
+        np.concatenate([lines.quantity, held.quantity]),
+        np.concatenate([lines.price, held.price]),
+        owners=pools,
+        table=book.table,
+    )
+    matrix = ready.terms.matrix
+    csr = (together.ptr, together.instrument, together.quantity)
+    measure = measure_of(ready.model.measure)
+    joint, _ = reduce_rows(*csr, matrix.regular, measure, weight=matrix.weight, threads=threads)
+    counted = tally(held.owner, recognised.recognised, pools)
+    taken_off = tally(held.owner, recognised.gross, pools) - counted
+    covered = tally(book.group_pool, groups.covered, pools)
+    beyond = np.maximum(joint - covered - taken_off, 0.0)
+    left = counted - beyond
+    share = np.where(left > covered, covered / np.where(left > covered, left, 1.0), 1.0)
+    return np.asarray(np.where(inside | (covered == 0.0), 0.0, beyond * share))

@@ -1,0 +1,100 @@
+"""What is computed once per table, market and model, and serves every account: scenarios, R, exposures, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from crossmargin.collateral.haircuts import check_rules
+from crossmargin.core.canon import digest
+from crossmargin.core.errors import MissingFactors
+from crossmargin.engine.model import ModelDocument
+from crossmargin.instruments.table import InstrumentTable
+from crossmargin.margin.check import check_model
+from crossmargin.margin.exposure import exposure
+from crossmargin.margin.requirement import Terms
+from crossmargin.margin.rule import rule_table
+from crossmargin.margin.scan import ScanMatrix
+from crossmargin.market.snapshot import USD, Snapshot
+from crossmargin.portfolio.book import Book, Mode, bucket_names
+from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
+from crossmargin.scenarios.grid import build_grid
+from crossmargin.scenarios.scenario_set import ScenarioSet
+from crossmargin.valuation.marks import ladder_names, missing_factors
+from crossmargin.valuation.pnl import ScenarioPnl, pnl
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """A model applied to a table and a snapshot: R and everything else that no account changes."""
+
+    table: InstrumentTable
+    snapshot: Snapshot
+    model: ModelDocument
+    scenarios: ScenarioSet
+    pnl: ScenarioPnl
+    terms: Terms
+
+
+def plan(book: Book, snapshot: Snapshot, model: ModelDocument, *, threads: int = 1) -> Plan:
+    """The plan for a book.
+
+    Raises `MissingFactors`, naming all of them at once, where the market lacks anything that book and model need;
+    `InvalidInput` for a model out of range; `UnknownName` for a risk class the model does not hold.
+    """
+    check_model(model, where=f"model {model.name}")
+    check_rules(model.collateral, where=f"model {model.name}: collateral")
+    table = book.table
+    check_needs(table, snapshot, model)
+    assets = [a for a in table.assets if a != USD]
+    scenarios = build_grid(model.grid, snapshot, underlyings=moved_underlyings(table, snapshot), assets=assets)
+    sticky = 1.0 if model.sticky == "moneyness" else 0.0
+    matrix = pnl(table, snapshot, scenarios, sticky=sticky, threads=threads)
+    exposures = exposure(table, snapshot)
+    by_rule = book.group_mode != Mode.PORTFOLIO
+    used = [lines.instrument[by_rule[lines.owner]] for lines in (book.positions, book.orders)]
+    rules = rule_table(table, snapshot, exposures, model, used=np.concatenate(used))
+    return Plan(
+        table=table,
+        snapshot=snapshot,
+        model=model,
+        scenarios=scenarios,
+        pnl=matrix,
+        terms=Terms(table=table, matrix=ScanMatrix.of(matrix), exposure=exposures, rules=rules, model=model),
+    )
+
+
+def moved_underlyings(table: InstrumentTable, snapshot: Snapshot) -> set[str]:
+    """Every underlying whose price some instrument or asset of the table depends on."""
+    names = {name for name in bucket_names(table) if name in snapshot.underlyings}
+    for terms in table.ladders.values():
+        for factor in ladder_names(terms.deltas, terms.gammas):
+            kind, name, _ = parse_factor(factor, where=terms.id)
+            if kind in (*PRICE_KINDS, "fwd", "vol", "skew", "smile"):
+                names.add(name)
+    assets = set(table.assets) - {USD} | {snapshot.underlyings[name].quote for name in names} - {USD}
+    return names | {snapshot.assets[a].reference for a in assets if snapshot.assets[a].reference != USD}
+
+
+def check_needs(table: InstrumentTable, snapshot: Snapshot, model: ModelDocument) -> None:
+    """Raise `MissingFactors` for everything that valuation, add-ons and joint scenarios need and the market lacks."""
+    missing = missing_factors(table, snapshot, table.assets)
+    if not missing:
+        names = sorted(moved_underlyings(table, snapshot))
+        for name in set(names) & set(bucket_names(table)):
+            if snapshot.underlyings[name].liquidity is None:
+                missing[f"liquidity:{name}"] = name
+        if len(names) > 1 and (model.grid.joint.together or model.grid.joint.pairs):
+            missing |= {f"correlation:{name}": name for name in names if name not in snapshot.correlation_names}
+    if missing:
+        raise MissingFactors(missing, where="market", needed_by=missing)
+
+
+def model_hash(model: ModelDocument) -> str:
+    """Canonical digest of all parameters of a model."""
+    return digest(model)
