@@ -14,6 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossmargin.core.compile import compiled
+from crossmargin.valuation.blocks import uniform
 from crossmargin.valuation.kernels.black76 import DAYS_A_YEAR, VOL_POINT, Greeks
 from crossmargin.valuation.kernels.vmath import LARGE, mills_loss_bottom_, mills_loss_top_, ndtr_, phi_
 
@@ -29,7 +30,7 @@ def normal_values(
     right·(F − K)·N(right·d) + s·φ(d), d = (F − K)/s; s = `total_vol` = σ√τ in units of the price. s = 0 gives
     intrinsic value. Relative error ≤ 1e-11 out of the money."""
     value = np.empty(forward.size)
-    _values_loop(forward, strike, total_vol, right, value)
+    _values_loop(uniform(forward), uniform(strike), uniform(total_vol), uniform(right), value)
     return value
 
 
@@ -46,7 +47,7 @@ def normal_greeks(
     Units as in `Greeks`, but `vega`, `vanna` and `volga` are per price unit of volatility, which has no point. At
     s = 0 delta is the derivative of intrinsic value (half at the strike) and what depends on φ/s is 0."""
     out = np.empty((9, forward.size))
-    _greeks_loop(forward, strike, vol, tau, rate, right, out)
+    _greeks_loop(uniform(forward), uniform(strike), uniform(vol), uniform(tau), uniform(rate), uniform(right), out)
     value, delta, gamma, vega, theta, rho, vanna, volga, charm = out
     return Greeks(
         value=value,

@@ -5,8 +5,8 @@ Mills' ratio M(x) = N(−x)/φ(x), the out-of-the-money value in units of √(F�
 
     e^(−(a² + t²)/2)/√(2π) · (M(a − t) − M(a + t)),   M(−x) = 1/φ(x) − M(x).
 
-Source: Black (1976), "The pricing of commodity contracts", Journal of Financial Economics 3, 167–179; the symmetric form
-is that of Jäckel (2015), "Let's be rational", Wilmott 75, 40–53.
+Source: Black (1976), "The pricing of commodity contracts", Journal of Financial Economics 3, 167–179; the symmetric
+form is that of Jäckel (2015), "Let's be rational", Wilmott 75, 40–53.
 """
 
 import math
@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossmargin.core.compile import compiled
+from crossmargin.valuation.blocks import uniform
 from crossmargin.valuation.kernels.vmath import (
     INV_SQRT_TWO_PI,
     LARGE,
@@ -66,7 +67,7 @@ def black_values(
     F·N(d₁) − K·N(d₂) for a call (`right` = +1), K·N(−d₂) − F·N(−d₁) for a put (−1), d₁ = ln(F/K)/v + v/2, d₂ = d₁ − v,
     v = `total_vol` = σ√τ without unit. v = 0 gives intrinsic value. Relative error ≤ 1e-11 out of the money."""
     value = np.empty(forward.size)
-    _values_loop(forward, strike, total_vol, right, value)
+    _values_loop(uniform(forward), uniform(strike), uniform(total_vol), uniform(right), value)
     return value
 
 
@@ -82,7 +83,7 @@ def black_greeks(
 
     At σ√τ = 0 delta is the derivative of intrinsic value (half at the strike) and what depends on φ/v is 0."""
     out = np.empty((9, forward.size))
-    _greeks_loop(forward, strike, vol, tau, rate, right, out)
+    _greeks_loop(uniform(forward), uniform(strike), uniform(vol), uniform(tau), uniform(rate), uniform(right), out)
     value, delta, gamma, vega, theta, rho, vanna, volga, charm = out
     return Greeks(
         value=value,

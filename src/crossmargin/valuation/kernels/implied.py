@@ -5,7 +5,8 @@ inflection point v = √(2|k|) it runs Newton on ln b as a function of (k/v)², 
 small the price; right of it Halley on b, or on ln(b_max − b) near the ceiling. Both are kept inside a bracket that
 shrinks at every step, so they end for every price.
 
-Sources: Jäckel (2015), "Let's be rational", Wilmott 75, 40–53, for the split and the derivatives; the iteration is ours.
+Sources: Jäckel (2015), "Let's be rational", Wilmott 75, 40–53, for the split and the derivatives; the iteration is
+ours.
 """
 
 import math
@@ -15,6 +16,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from crossmargin.core.compile import compiled
+from crossmargin.valuation.blocks import uniform
 from crossmargin.valuation.kernels.bachelier import normal_unit_
 from crossmargin.valuation.kernels.black76 import log_moneyness_, mills_difference_, otm_value_
 from crossmargin.valuation.kernels.vmath import INV_SQRT_TWO_PI, exp_, phi_
@@ -36,7 +38,7 @@ def implied_total_vol(
     out-of-the-money price is met to 1e-12 relative in volatility however small it is; of one in the money only the
     time value tells, so subtract by parity with the other side's price where that is known."""
     out = np.empty(price.size)
-    _black_loop(price, forward, strike, right, out)
+    _black_loop(uniform(price), uniform(forward), uniform(strike), uniform(right), out)
     return out
 
 
@@ -48,7 +50,7 @@ def implied_normal_vol(
 ) -> Float[ndarray, "option"]:
     """σ√τ in price units at which the undiscounted normal value is `price`; 0 for intrinsic value, NaN below it."""
     out = np.empty(price.size)
-    _normal_loop(price, forward, strike, right, out)
+    _normal_loop(uniform(price), uniform(forward), uniform(strike), uniform(right), out)
     return out
 
 

@@ -14,8 +14,6 @@ Per cell, with k the log-moneyness after the move and w the total variance of th
 """
 
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -25,6 +23,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from crossmargin.core.compile import compiled
+from crossmargin.valuation.blocks import even_bounds, run_blocks, uniform
 from crossmargin.valuation.kernels.vmath import (
     INV_SQRT_TWO_PI,
     LARGE,
@@ -38,7 +37,6 @@ from crossmargin.valuation.kernels.vmath import (
 
 TILE = 512  # Scenarios worked on at a time: six arrays of it stay in a 32 KiB first-level cache.
 TINY = 1e-290  # Stands for a volatility of 0: the moneyness in its units is then beyond `LARGE`, unless it is 0 too.
-CELLS_PER_THREAD_MIN = 200_000  # About a millisecond of work; starting a thread costs a tenth of that.
 
 
 class Model(Enum):
@@ -99,7 +97,7 @@ class SliceShocks:
     numeraire: Float[ndarray, "slice scenario"]
 
 
-def no_shocks(smiles: SliceSmiles) -> SliceShocks:
+def _no_shocks(smiles: SliceSmiles) -> SliceShocks:
     """The single scenario in which nothing moves and no time passes; shapes [slice, 1]."""
     zero = np.zeros((smiles.tau.size, 1))
     return SliceShocks(
@@ -145,19 +143,8 @@ def option_pnl(
     def work(first: int, last: int) -> None:
         _gain_loop(pnl, cells, model is Model.NORMAL, first, last)
 
-    split_rows(work, rows.moneyness.size, damping.size, threads)
+    run_blocks(work, even_bounds(rows.moneyness.size, damping.size, threads))
     return pnl
-
-
-def split_rows(work: Callable[[int, int], None], rows: int, columns: int, threads: int) -> None:
-    """Call `work(first, last)` on blocks of rows, in up to `threads` threads when there are cells enough for them."""
-    parts = max(1, min(threads, rows, rows * columns // CELLS_PER_THREAD_MIN))
-    bounds = [rows * part // parts for part in range(parts + 1)]
-    if parts == 1:
-        work(0, rows)
-        return
-    with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(work, bounds[:-1], bounds[1:]))
 
 
 class _Cells(NamedTuple):
@@ -202,30 +189,25 @@ def _cells(
         ]
     )
     return _Cells(
-        moneyness=_floats(rows.moneyness),
-        right=_floats(rows.right),
-        slice_index=np.ascontiguousarray(rows.slice_index, dtype=np.int64),
-        multiplier=_floats(rows.multiplier),
-        base=base,
-        low=_floats(smiles.low),
-        high=_floats(smiles.high),
-        weight_low=_floats(smiles.weight_low),
-        weight_high=_floats(smiles.weight_high),
-        shaped=(shape[0] * shape[1] != 0.0).any(axis=1) | (shape[2] * shape[3] != 0.0).any(axis=1),
-        move=_floats(shocks.move),
-        growth=_floats(np.exp(-shocks.move)),
-        read_move=_floats(sticky * shocks.move),
-        vol_scale=_floats(_tainted(shocks.vol_multiplier, shocks.vol_floor) * np.sqrt(ratio)),
-        vol_floor=_floats(shocks.vol_floor * np.sqrt(tau_after)),
-        numeraire=_floats(shocks.numeraire),
-        shape=_floats(shape),
-        damping=_floats(damping),
+        moneyness=uniform(rows.moneyness),
+        right=uniform(rows.right),
+        slice_index=uniform(rows.slice_index, np.int64),
+        multiplier=uniform(rows.multiplier),
+        base=uniform(base),
+        low=uniform(smiles.low),
+        high=uniform(smiles.high),
+        weight_low=uniform(smiles.weight_low),
+        weight_high=uniform(smiles.weight_high),
+        shaped=uniform((shape[0] * shape[1] != 0.0).any(axis=1) | (shape[2] * shape[3] != 0.0).any(axis=1), np.bool_),
+        move=uniform(shocks.move),
+        growth=uniform(np.exp(-shocks.move)),
+        read_move=uniform(sticky * shocks.move),
+        vol_scale=uniform(_tainted(shocks.vol_multiplier, shocks.vol_floor) * np.sqrt(ratio)),
+        vol_floor=uniform(shocks.vol_floor * np.sqrt(tau_after)),
+        numeraire=uniform(shocks.numeraire),
+        shape=uniform(shape),
+        damping=uniform(damping),
     )
-
-
-def _floats(x: ndarray) -> ndarray:
-    """One memory layout for every caller, so that the loop compiles once."""
-    return np.ascontiguousarray(x, dtype=np.float64)
 
 
 def _tainted(x: ndarray, limit: ndarray) -> ndarray:
@@ -238,7 +220,7 @@ def _unit_values(rows: OptionRows, smiles: SliceSmiles, model: Model) -> Float[n
     count = rows.moneyness.size
     still = replace(rows, multiplier=np.ones(count))
     value = np.empty((count, 1))
-    cells = _cells(still, smiles, no_shocks(smiles), np.ones(1), np.zeros(count), 1.0)
+    cells = _cells(still, smiles, _no_shocks(smiles), np.ones(1), np.zeros(count), 1.0)
     _gain_loop(value, cells, model is Model.NORMAL, 0, count)
     return value[:, 0]
 
