@@ -124,6 +124,8 @@ class _Assembly:
             orders=self._lines(Kind.ORDER, groups.of_row, instrument, len(groups.names), table),
             holdings=self._lines(Kind.COLLATERAL, pool_of_row, instrument, pools, table),
             as_of_ns=now_ns,
+            defined=self.instruments,
+            products=self.products,
         )
 
     def _at(self, row: Any) -> str:

@@ -1,0 +1,1 @@
+"""Outside bytes to our values and back: files, tables and venues."""

@@ -1,0 +1,246 @@
+"""TOML and JSON to frozen values: every refusal names the place inside the document, the value and the rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from crossmargin.core.errors import InvalidInput, UnknownName, UnreadableFile
+
+T = TypeVar("T", bound=msgspec.Struct)
+Steps: TypeAlias = tuple[str | int, ...]
+
+ANY_KEY: Final = "..."  # what msgspec writes where a path goes through the values of a mapping
+_ERROR = re.compile(r"(?P<text>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
+_BARE = re.compile(r"[\w-]+")
+_QUOTED = re.compile(r"`([^`]*)`")
+
+
+def decode(raw: bytes, kind: type[T], *, syntax: str, where: str) -> T:
+    """The value of type `kind` that a document in `syntax` ("toml" or "json") states.
+
+    Raises `UnreadableFile` for what is not in that syntax, `UnknownName` for a field that `kind` lacks,
+    and `InvalidInput` for anything of the wrong type and for NaN and infinity anywhere; `where` and the path inside
+    the document stand in the message.
+    """
+    try:
+        tree = _plain(_PARSERS[syntax](raw.decode()), (), where)
+    except RecursionError:
+        raise _unreadable(where, syntax, "it is nested too deeply") from None
+    except ValueError as error:
+        raise _unreadable(where, syntax, f"{syntax.upper()} does not allow this: {error}") from None
+    return convert(tree, kind, where=where)
+
+
+def convert(tree: object, kind: type[T], *, where: str) -> T:
+    """The value of type `kind` that a tree of plain values states; raises as `decode` does."""
+    try:
+        return msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error), tree, kind, where) from None
+
+
+def read_document(path: str | Path, kind: type[T]) -> T:
+    """The document in a .toml or .json file; raises as `decode` does, and `UnreadableFile` for any other file."""
+    file = Path(path)
+    syntax = file.suffix.lower().removeprefix(".")
+    if syntax not in _PARSERS:
+        raise UnreadableFile(str(path), reason="its name does not end in .toml or .json", remedy="Rename or convert it")
+    return decode(read_bytes(file), kind, syntax=syntax, where=str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file; raises `UnreadableFile` where the system does not let it be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise cannot_open(path, error) from None
+
+
+def cannot_open(path: Path, error: OSError) -> UnreadableFile:
+    """The refusal that tells what the system said."""
+    return UnreadableFile(str(path), reason=(error.strerror or str(error)).lower(), remedy="Check the path.")
+
+
+def place(where: str, steps: Steps) -> str:
+    """`book.toml: accounts[0].id` for the steps ("accounts", 0, "id")."""
+    path = "".join(f"[{s}]" if isinstance(s, int) else f".{_key(s)}" for s in steps).removeprefix(".")
+    return f"{where}: {path}" if path else where
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+
+
+def _json(text: str) -> object:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise ValueError(f"the key {next(k for i, k in enumerate(keys) if k in keys[:i])!r} stands twice")
+        return table
+
+    return json.loads(text, object_pairs_hook=once)  # NaN passes here, to be refused with its path
+
+
+_PARSERS: Final[dict[str, Callable[[str], object]]] = {"toml": tomllib.loads, "json": _json}
+
+
+def _unreadable(where: str, syntax: str, reason: str) -> UnreadableFile:
+    return UnreadableFile(where, reason=reason, remedy=f"Correct the {syntax.upper()}.")
+
+
+def _plain(value: object, steps: Steps, where: str) -> object:
+    """`value` with TOML's date-times as text, refusing NaN and infinity at any depth."""
+    if isinstance(value, dict):
+        return {key: _plain(item, (*steps, key), where) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, (*steps, i), where) for i, item in enumerate(value)]
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput(
+            str(steps[-1]),
+            where=place(where, steps),
+            value=value,
+            limit="a finite number",
+            remedy="Correct the source; no value is defaulted.",
+        )
+    return value
+
+
+def _refusal(message: str, tree: object, kind: type[T], where: str) -> InvalidInput:
+    """The typed error for what msgspec says, with the value that stands there and what may stand there."""
+    match = _ERROR.fullmatch(message)
+    assert match is not None
+    text, steps = match["text"], _steps(match["path"] or "")
+    steps = _named_keys(message, steps, tree, kind)
+    found, expected = _follow(tree, steps), _expected(inspect.type_info(kind), steps, tree)
+    at = place(where, steps)
+    quoted = _QUOTED.findall(text)
+    if text.startswith("Object contains unknown field"):
+        return UnknownName("field", where=at, value=quoted[0], known=_field_names(expected, found))
+    if text.startswith("Object missing required field"):
+        return InvalidInput(f"field {quoted[0]}", where=at, value="missing", limit="given", remedy="Add it.")
+    return InvalidInput(
+        str(steps[-1]) if steps else "document",
+        where=at,
+        value=_shown(found),
+        limit=_limit(expected) or text,
+        remedy="See `crossmargin schema` for what may stand here.",
+    )
+
+
+def _steps(path: str) -> Steps:
+    found = (match.groups() for match in _STEP.finditer(path))
+    return tuple(name or (ANY_KEY if index == ANY_KEY else int(index)) for name, index in found)
+
+
+def _follow(tree: Any, steps: Steps) -> Any:
+    for step in steps:
+        tree = tree[step]
+    return tree
+
+
+def _named_keys(message: str, steps: Steps, tree: object, kind: type[T]) -> Steps:
+    """`steps` with each "..." replaced by the key whose value alone gives the same message."""
+    while ANY_KEY in steps:
+        at = steps.index(ANY_KEY)
+        key = next(k for k in _follow(tree, steps[:at]) if _message(_with_only(tree, steps[:at], k), kind) == message)
+        tree, steps = _with_only(tree, steps[:at], key), (*steps[:at], key, *steps[at + 1 :])
+    return steps
+
+
+def _with_only(tree: Any, steps: Steps, key: str) -> Any:
+    """A copy of `tree` in which the mapping at `steps` has one key."""
+    if not steps:
+        return {key: tree[key]}
+    copy: Any = tree.copy()
+    copy[steps[0]] = _with_only(tree[steps[0]], steps[1:], key)
+    return copy
+
+
+def _message(tree: object, kind: type[T]) -> str:
+    try:
+        msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def _expected(info: inspect.Type, steps: Steps, tree: Any) -> inspect.Type:
+    """The type that stands at `steps` of a document of type `info`."""
+    for step in steps:
+        info = _chosen(info, tree)
+        if isinstance(info, inspect.StructType):
+            info = next((field.type for field in info.fields if field.encode_name == step), info)
+        elif isinstance(info, inspect.DictType):
+            info = info.value_type
+        elif isinstance(info, inspect.VarTupleType | inspect.ListType):
+            info = info.item_type
+        elif isinstance(info, inspect.TupleType) and isinstance(step, int):
+            info = info.item_types[step]
+        tree = tree[step]
+    return info
+
+
+def _chosen(info: inspect.Type, tree: object) -> inspect.Type:
+    """The member of a union that `tree` is meant to be: the struct of its tag, or the one that holds others."""
+    if not isinstance(info, inspect.UnionType):
+        return info
+    structs = [t for t in info.types if isinstance(t, inspect.StructType)]
+    tagged = [t for t in structs if t.tag_field and isinstance(tree, dict) and tree.get(t.tag_field) == t.tag]
+    others = [t for t in info.types if not isinstance(t, inspect.NoneType)]
+    only: list[inspect.Type] = [*tagged, *(structs if len(structs) == 1 else []), *(others if len(others) == 1 else [])]
+    return only[0] if only else info
+
+
+def _field_names(info: inspect.Type, tree: object) -> tuple[str, ...]:
+    info = _chosen(info, tree)
+    if not isinstance(info, inspect.StructType):
+        return ()
+    return (*([info.tag_field] if info.tag_field else []), *(field.encode_name for field in info.fields))
+
+
+def _limit(info: inspect.Type) -> str:
+    """What may stand where `info` is expected, in words."""
+    return " or ".join(dict.fromkeys(_words(info)))
+
+
+def _words(info: inspect.Type) -> Iterator[str]:
+    if isinstance(info, inspect.UnionType):
+        for member in info.types:
+            yield from _words(member)
+    elif isinstance(info, inspect.LiteralType):
+        yield "one of: " + ", ".join(str(v) for v in info.values)
+    elif isinstance(info, inspect.StructType):
+        yield str(info.tag) if info.tag_field else "a table"  # with a tag, it is the tag that is wrong
+    else:
+        yield from (words for kind, words in _KINDS.items() if isinstance(info, kind))
+
+
+_KINDS: Final[dict[type[inspect.Type], str]] = {
+    inspect.FloatType: "a finite number",
+    inspect.IntType: "an integer",
+    inspect.StrType: "text",
+    inspect.BoolType: "true or false",
+    inspect.VarTupleType: "a list",
+    inspect.TupleType: "a list",
+    inspect.DictType: "a table",
+}
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, Mapping):
+        return f"a table with {len(value)} fields"
+    return f"a list of {len(value)}" if isinstance(value, list) else value
