@@ -22,7 +22,7 @@ from crossmargin.margin.document import Factor
 from crossmargin.margin.requirement import Requirements, requirements
 from crossmargin.margin.scan import measure_of
 from crossmargin.market.snapshot import Snapshot
-from crossmargin.measures import reduce_rows
+from crossmargin.measures.reduce import reduce_rows
 from crossmargin.portfolio.book import Book, Lines, Mode, make_lines, part
 
 T = TypeVar("T", Requirements, "PoolFigures", Recognised)

@@ -105,8 +105,15 @@ def requirements(positions: Lines, orders: Lines, mode: IndexArray, terms: Terms
 
 
 def stock(lines: Lines) -> Stock:
-    """Lines with their group beside them."""
-    return Stock(group=lines.owner, instrument=lines.instrument, quantity=lines.quantity)
+    """Lines with their group beside them; contracts of one group dealt at several prices become one line."""
+    group = lines.owner
+    same = (np.diff(lines.instrument, prepend=-1) == 0) & (np.diff(group, prepend=-1) == 0)
+    if not same.any():
+        return Stock(group=group, instrument=lines.instrument, quantity=lines.quantity)
+    first = np.flatnonzero(~same)
+    return Stock(
+        group=group[first], instrument=lines.instrument[first], quantity=np.add.reduceat(lines.quantity, first)
+    )
 
 
 def counted_value(

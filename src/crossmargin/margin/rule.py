@@ -127,12 +127,12 @@ def _bracketed(notional: FloatArray, cap: FloatArray, rate: FloatArray) -> Float
 
 def _worst_quantities(positions: Stock, orders: Stock) -> tuple[Stock, FloatArray, FloatArray]:
     """One line per group and instrument, with its quantity if all buys, and if all sells, were filled."""
+    if not len(orders.quantity):
+        return positions, positions.quantity, positions.quantity
     group = np.concatenate([positions.group, orders.group])
     instrument = np.concatenate([positions.instrument, orders.instrument])
     held = np.concatenate([positions.quantity, np.zeros(len(orders.quantity))])
     ordered = np.concatenate([np.zeros(len(positions.quantity)), orders.quantity])
-    if not len(orders.quantity):
-        return positions, positions.quantity, positions.quantity
     key = group.astype(np.int64) << 32 | instrument
     found, index = np.unique(key, return_inverse=True)
     index = index.reshape(-1)

@@ -15,7 +15,7 @@ from crossmargin.core.arrays import FloatArray, IndexArray, IntArray, frozen
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.margin.document import MeasureChoice
 from crossmargin.margin.exposure import Exposure
-from crossmargin.measures import Measure, reduce_losses, reduce_rows
+from crossmargin.measures.reduce import Measure, reduce_losses, reduce_rows
 from crossmargin.portfolio.book import Lines
 from crossmargin.valuation.marks import LINEAR_FAMILIES
 from crossmargin.valuation.pnl import ScenarioPnl

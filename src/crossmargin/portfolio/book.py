@@ -15,7 +15,9 @@ from crossmargin.core.arrays import FloatArray, IndexArray, IntArray, frozen
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import DuplicateName
 from crossmargin.core.instant import NEVER_NS
+from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.table import Family, InstrumentTable
+from crossmargin.instruments.terms import AnyTerms
 
 
 class Mode(IntEnum):
@@ -63,9 +65,15 @@ class Lines:
         return slice(int(self.ptr[owner]), int(self.ptr[owner + 1]))
 
 
+_NOT_HASHED = ("table", "defined", "products")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Book:
-    """Who holds what. `pool_asset` is the one asset of a single-currency pool (index into `table.assets`), else −1."""
+    """Who holds what. `pool_asset` is the one asset of a single-currency pool (index into `table.assets`), else −1.
+
+    `defined` and `products` are the definitions the book came with, held or not: what a what-if may name.
+    """
 
     table: InstrumentTable
     accounts: tuple[str, ...]
@@ -79,6 +87,8 @@ class Book:
     orders: Lines
     holdings: Lines
     as_of_ns: int
+    defined: tuple[AnyTerms, ...] = ()
+    products: tuple[Product, ...] = ()
 
     @property
     def group_account(self) -> IndexArray:
@@ -86,8 +96,8 @@ class Book:
         return self.pool_account[self.group_pool]
 
     def hash(self) -> str:
-        """Canonical digest of everything in the book."""
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "table"}
+        """Canonical digest of everything that is held."""
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in _NOT_HASHED}
         return digest(columns | {"table": self.table.terms})
 
 

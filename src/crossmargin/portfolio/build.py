@@ -145,6 +145,8 @@ class _Assembly:
             orders=lines[1],
             holdings=holdings,
             as_of_ns=now_ns,
+            defined=document.instruments,
+            products=document.products,
         )
 
     def _pool(self, name: str, account: int, asset: str = "") -> int:
