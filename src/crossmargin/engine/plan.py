@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from crossmargin.collateral.haircuts import check_rules
+from crossmargin.core.arrays import IndexArray
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import MissingFactors
 from crossmargin.engine.model import ModelDocument
@@ -31,13 +32,17 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """A model applied to a table and a snapshot: R and everything else that no account changes."""
+    """A model applied to a table and a snapshot: R and everything else that no account changes.
+
+    `by_rule` are the instruments (rows) of groups margined by rule, with repetitions.
+    """
 
     table: InstrumentTable
     snapshot: Snapshot
     model: ModelDocument
     scenarios: ScenarioSet
     pnl: ScenarioPnl
+    by_rule: IndexArray
     terms: Terms
 
 
@@ -51,20 +56,37 @@ def plan(book: Book, snapshot: Snapshot, model: ModelDocument, *, threads: int =
     check_rules(model.collateral, where=f"model {model.name}: collateral")
     table = book.table
     check_needs(table, snapshot, model)
+    by_rule = book.group_mode != Mode.PORTFOLIO
+    used = [lines.instrument[by_rule[lines.owner]] for lines in (book.positions, book.orders)]
     assets = [a for a in table.assets if a != USD]
     scenarios = build_grid(model.grid, snapshot, underlyings=moved_underlyings(table, snapshot), assets=assets)
+    return _applied(table, snapshot, model, scenarios, np.concatenate(used), threads)
+
+
+def replan(ready: Plan, snapshot: Snapshot) -> Plan:
+    """The same plan in a moved market: the same relative scenarios, everything else made again."""
+    return _applied(ready.table, snapshot, ready.model, ready.scenarios, ready.by_rule, 1)
+
+
+def _applied(
+    table: InstrumentTable,
+    snapshot: Snapshot,
+    model: ModelDocument,
+    scenarios: ScenarioSet,
+    by_rule: IndexArray,
+    threads: int,
+) -> Plan:
     sticky = 1.0 if model.sticky == "moneyness" else 0.0
     matrix = pnl(table, snapshot, scenarios, sticky=sticky, threads=threads)
     exposures = exposure(table, snapshot)
-    by_rule = book.group_mode != Mode.PORTFOLIO
-    used = [lines.instrument[by_rule[lines.owner]] for lines in (book.positions, book.orders)]
-    rules = rule_table(table, snapshot, exposures, model, used=np.concatenate(used))
+    rules = rule_table(table, snapshot, exposures, model, used=by_rule)
     return Plan(
         table=table,
         snapshot=snapshot,
         model=model,
         scenarios=scenarios,
         pnl=matrix,
+        by_rule=by_rule,
         terms=Terms(table=table, matrix=ScanMatrix.of(matrix), exposure=exposures, rules=rules, model=model),
     )
 

@@ -27,7 +27,7 @@ def account_alone(book: Book, account: str) -> Book:
 def with_quantities(alone: Book, quantity: FloatArray, holdings: FloatArray | None = None) -> Book:
     """One account per row of `quantity` [variant, position], and of `holdings` [variant, holding] where given."""
     variants = len(quantity)
-    pools, groups = len(alone.pools), len(alone.groups)
+    pools = len(alone.pools)
     amount = np.tile(alone.holdings.quantity, (variants, 1)) if holdings is None else holdings
     return replace(
         alone,

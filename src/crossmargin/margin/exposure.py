@@ -107,7 +107,8 @@ def _sensitivities(table: InstrumentTable, snapshot: Snapshot) -> tuple[FloatArr
         vol = {f"vol:{name}": VOL_STEP} if u.surface is not None else {}
         columns += [vol, {key: -x for key, x in vol.items()}]
     scenarios = collect(Scenario(label=str(i), family="bump", shocks=s) for i, s in enumerate(columns))
-    up, down, vol_up, vol_down = (pnl(table, snapshot, scenarios).values[:, i::4] for i in range(4))
+    bumped = pnl(table, snapshot, scenarios).values
+    up, down, vol_up, vol_down = (bumped[:, i::4] for i in range(4))
     column = {name: i for i, name in enumerate(names)}
     own = np.asarray([column.get(name, -1) for name in bucket_names(table)])[bucket_of(table)]
     rows = np.arange(len(table))

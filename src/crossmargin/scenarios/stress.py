@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec.structs import replace
+
 from crossmargin.core.errors import MissingFactors
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.scenarios.document import NamedShock, StressDocument
@@ -32,6 +34,20 @@ def build_stress(
     if missing:
         raise MissingFactors(missing, where=where)
     return collect((_scenario(s, held) for s in document.scenarios), rules=rules, where=where)
+
+
+def restrict(document: StressDocument, snapshot: Snapshot) -> StressDocument:
+    """A library cut to a market: shocks of factors that the market does not hold are left out, and so are empty ones.
+
+    For shipped libraries, which cannot know the market. What a user writes is never cut: `build_stress` refuses it.
+    """
+    held = set(factors_of(snapshot))
+    kept = []
+    for shock in document.scenarios:
+        moves = {f: x for f, x in shock.shocks.items() if f.endswith(":*") or _is_held(f, held, document.name)}
+        if moves:
+            kept.append(replace(shock, shocks=moves))
+    return replace(document, scenarios=tuple(kept))
 
 
 def _is_held(factor: str, held: set[str], where: str) -> bool:
