@@ -22,7 +22,7 @@ Steps: TypeAlias = tuple[str | int, ...]
 ANY_KEY: Final = "..."  # what msgspec writes where a path goes through the values of a mapping
 _ERROR = re.compile(r"(?P<text>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
-_BARE = re.compile(r"[\w-]+")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTED = re.compile(r"`([^`]*)`")
 
 
@@ -74,12 +74,18 @@ def cannot_open(path: Path, error: OSError) -> UnreadableFile:
 
 def place(where: str, steps: Steps) -> str:
     """`book.toml: accounts[0].id` for the steps ("accounts", 0, "id")."""
-    path = "".join(f"[{s}]" if isinstance(s, int) else f".{_key(s)}" for s in steps).removeprefix(".")
+    path = "".join(f"[{s}]" if isinstance(s, int) else f".{key_text(s)}" for s in steps).removeprefix(".")
     return f"{where}: {path}" if path else where
 
 
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+def key_text(key: str) -> str:
+    """A key as TOML writes it: bare where it may be, else quoted."""
+    return key if _BARE.fullmatch(key) else scalar_text(key)
+
+
+def scalar_text(value: str | float | bool) -> str:
+    """A text, number or truth value as both JSON and TOML write it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def _json(text: str) -> object:

@@ -14,6 +14,7 @@ from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.terms import AnyTerms
+from crossmargin.market.arbitrage import require_free
 from crossmargin.market.build import build_snapshot
 from crossmargin.market.document import MarketDocument
 from crossmargin.market.snapshot import Snapshot
@@ -40,9 +41,13 @@ def read_market(path: StrPath) -> Snapshot:
     """The market in a .toml or .json file.
 
     Raises `UnreadableFile` for a file that cannot be read, and `InvalidInput`, `MissingFactors` or `SurfaceArbitrage`
-    for what it states.
+    for what it states. Surfaces of prices that may be negative are not examined for arbitrage.
     """
-    return build_snapshot(read_document(Path(path), MarketDocument), where=str(path))
+    snapshot = build_snapshot(read_document(Path(path), MarketDocument), where=str(path))
+    for name, underlying in snapshot.underlyings.items():
+        if underlying.surface is not None and underlying.surface.lognormal:
+            require_free(underlying.surface.params, where=f"{path}: {name}: surface.slices")
+    return snapshot
 
 
 def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | None = None) -> Book:
@@ -93,7 +98,8 @@ def read_model(name_or_path: StrPath = DEFAULT_MODEL) -> ModelDocument:
 def builtin_models() -> tuple[str, ...]:
     """The names of the models that ship with the package."""
     folder = resources.files("crossmargin.engine").joinpath("models")
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    names = {f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")}
+    return tuple(sorted(names - {"stress"}))  # the shipped shocks stand beside the models
 
 
 def read_stress(path: StrPath) -> StressDocument:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from crossmargin.adapters.documents import key_text, scalar_text
 from crossmargin.core.errors import InvalidInput
 
 
@@ -82,15 +83,15 @@ def _toml_table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str
     nested = {key: value for key, value in table.items() if _is_nested(value, depth=len(path))}
     for key, value in table.items():
         if key not in nested:
-            yield f"{json.dumps(key) if not key.isidentifier() else key} = {_toml_value(value)}\n"
+            yield f"{key_text(key)} = {_toml_value(value)}\n"
     for key, value in nested.items():
-        here = (*path, key)
+        here = (*path, key_text(key))
         if isinstance(value, list):
             for item in value:
-                yield f"\n[[{_toml_path(here)}]]\n"
+                yield f"\n[[{'.'.join(here)}]]\n"
                 yield from _toml_table(item, here)
         else:
-            yield f"\n[{_toml_path(here)}]\n"
+            yield f"\n[{'.'.join(here)}]\n"
             yield from _toml_table(value, here)
 
 
@@ -100,17 +101,12 @@ def _is_nested(value: Any, *, depth: int) -> bool:
     return depth == 0 and isinstance(value, list) and bool(value) and all(isinstance(x, Mapping) for x in value)
 
 
-def _toml_path(path: tuple[str, ...]) -> str:
-    return ".".join(key if key.isidentifier() else json.dumps(key) for key in path)
-
-
 def _toml_value(value: Any) -> str:
     if isinstance(value, list):
         return _toml_list(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml_path((k,))} = {_toml_value(v)}" for k, v in value.items()) + " }"
-    # JSON's text, true, false and numbers are TOML's too, but for the delete character.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
+        return "{ " + ", ".join(f"{key_text(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
+    return scalar_text(value)
 
 
 def _toml_list(items: list[Any]) -> str:
