@@ -1,0 +1,98 @@
+"""P&L cut into tiles of scenarios that stay in a core's second-level cache while all positions pass over them."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy import ndarray
+from numpy.typing import DTypeLike
+
+from crossmargin.core.compile import compiled
+from crossmargin.valuation.blocks import even_bounds, run_blocks, uniform
+from crossmargin.valuation.kernels.vmath import fma_
+
+WIDTH = 64  # Scenarios in a tile: 16 vectors of 4 doubles to accumulate in; 3,000 instruments make 1.5 MiB of it.
+CACHE_LINE = 64
+
+
+class Tiles(NamedTuple):
+    """P&L [tile, instrument, WIDTH], aligned to cache lines, and the first scenario of each tile.
+
+    The last tile, where its scenarios do not fill it, repeats its first one: a minimum over the whole tile is then the
+    minimum over its scenarios, and the first place where it stands is a scenario."""
+
+    pnl: ndarray
+    first: ndarray
+
+
+def cut(pnl: ndarray, threads: int) -> Tiles:
+    """Cut [instrument, scenario] into tiles, float32 or float64 as it is, and see that every number is finite."""
+    dtype = np.float32 if pnl.dtype == np.float32 else np.float64
+    first = np.arange(0, pnl.shape[1], WIDTH)
+    tiles, source = _aligned((first.size, pnl.shape[0], WIDTH), dtype), uniform(pnl, dtype)
+
+    def work(top: int, bottom: int) -> None:
+        assert math.isfinite(_cut_loop(tiles, source, top, bottom)), "unit P&L is finite"
+
+    run_blocks(work, even_bounds(pnl.shape[0], first.size * WIDTH, threads))
+    return Tiles(uniform(tiles, dtype), uniform(first, np.int64))
+
+
+def _aligned(shape: tuple[int, int, int], dtype: DTypeLike) -> ndarray:
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + CACHE_LINE, dtype=np.uint8)
+    offset = -raw.ctypes.data % CACHE_LINE
+    return raw[offset : offset + size].view(dtype).reshape(shape)
+
+
+@compiled()
+def _cut_loop(tiles: ndarray, pnl: ndarray, top: int, bottom: int) -> float:
+    """Copy, and return 0, or NaN if any number is not finite."""
+    probe = 0.0
+    for i in range(top, bottom):
+        for t in range(tiles.shape[0]):
+            row, start = tiles[t, i], t * WIDTH
+            filled = min(WIDTH, pnl.shape[1] - start)
+            for s in range(filled):
+                row[s] = pnl[i, start + s]
+                probe += 0.0 * pnl[i, start + s]
+            for s in range(filled, WIDTH):
+                row[s] = pnl[i, start]
+    return probe
+
+
+@compiled()
+def add_positions(row: ndarray, tile: ndarray, index: ndarray, quantity: ndarray, start: int, stop: int) -> None:
+    """row += Σ quantity · tile[index] over positions [start, stop), in their order, four at a time.
+
+    The fixed width lets the compiler unroll the inner loop; unsigned indices spare it the check for negative ones."""
+    whole = start + (stop - start) // 4 * 4
+    for p in range(start, whole, 4):
+        i, j = np.uint64(index[p]), np.uint64(index[p + 1])
+        k, m = np.uint64(index[p + 2]), np.uint64(index[p + 3])
+        a, b, c, d = quantity[p], quantity[p + 1], quantity[p + 2], quantity[p + 3]
+        for s in range(WIDTH):
+            x = fma_(b, tile[j, s], fma_(a, tile[i, s], row[s]))
+            row[s] = fma_(d, tile[m, s], fma_(c, tile[k, s], x))
+    for p in range(whole, stop):
+        i, a = np.uint64(index[p]), quantity[p]
+        for s in range(WIDTH):
+            row[s] = fma_(a, tile[i, s], row[s])
+
+
+@compiled()
+def least(row: ndarray, size: int) -> float:
+    """The smallest of the first `size` (a multiple of 4), in four chains that do not wait for each other."""
+    a, b, c, d = row[0], row[1], row[2], row[3]
+    for s in range(4, size, 4):
+        a, b, c, d = min(a, row[s]), min(b, row[s + 1]), min(c, row[s + 2]), min(d, row[s + 3])
+    return float(min(a, b, c, d))
+
+
+@compiled()
+def place(row: ndarray, value: float) -> int:
+    """The first place in the row where `value` stands."""
+    found = row.size
+    for s in range(row.size):
+        found = min(found, s if row[s] == value else row.size)
+    return found
