@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from crossmargin.cli.wording import label_text, measure_words, moment, percent, usd
+from crossmargin.cli.wording import Column, label_text, measure_words, moment, percent, usd
 from crossmargin.engine.reports import Provenance, Status
 
 Row: TypeAlias = Sequence[str | Text]
@@ -25,13 +25,6 @@ STATUS_STYLE: Final[dict[Status, str]] = {
 _BLOCKS: Final = " ▏▎▍▌▋▊▉█"
 _SHADES: Final = "░▒▓█"
 _NOTHING: Final = 0.02  # of the largest cell: what is smaller gets no shade
-
-
-class Column(NamedTuple):
-    """A heading, and whether it stands over words (left, may wrap) or over numbers (right, never cut)."""
-
-    heading: str
-    words: bool = False
 
 
 def table(title: str, columns: Sequence[Column], rows: Iterable[Row], *, total: bool = False) -> RenderableType:

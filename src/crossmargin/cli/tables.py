@@ -13,7 +13,6 @@ from rich.text import Text
 
 from crossmargin.cli.table_parts import (
     STATUS_STYLE,
-    Column,
     Row,
     bar,
     delta,
@@ -27,6 +26,7 @@ from crossmargin.cli.table_parts import (
 from crossmargin.cli.wording import (
     NEVER,
     STATUS_WORDS,
+    Column,
     account_groups,
     account_summary,
     closest,

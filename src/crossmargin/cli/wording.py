@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from crossmargin.engine.reports import (
     AccountReport,
@@ -34,6 +34,13 @@ STATUS_WORDS: Final[dict[Status, str]] = {
 }
 _SEVERITY: Final[dict[Status, int]] = {"healthy": 0, "restricted": 1, "liquidation": 2}
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+class Column(NamedTuple):
+    """A heading, and whether it stands over words (left, may wrap) or over numbers (right, never cut)."""
+
+    heading: str
+    words: bool = False
 
 
 def _signed(text: str, *, plus: bool = False) -> str:

@@ -1,0 +1,398 @@
+"""Charts over two axes: risk arrays, P&L by spot, the frontier of two underlyings, and smiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from crossmargin.cli.svg import (
+    EM,
+    LINE,
+    Markup,
+    Scale,
+    chart,
+    element,
+    is_wide,
+    join,
+    label,
+    line,
+    number,
+    path,
+    percent_axis,
+    scale,
+    text_width,
+    ticks,
+)
+from crossmargin.cli.wording import compact, level, moment, percent, relative, usd, worst_cell
+from crossmargin.core.instant import YEAR_NS, to_milliseconds
+from crossmargin.engine.reports import Distance, Frontier, RiskArray, SpotCurve
+from crossmargin.market.snapshot import Underlying
+from crossmargin.market.surface import VolSurface
+
+_DEEP: Final = 0.78  # the shade from which light text reads better than dark
+_AXIS: Final = 2 * LINE + 6.0
+_REACH_SD: Final = 2.5
+_PANELS: Final = 9
+
+
+def heat_map(array: RiskArray, width: float) -> Markup:
+    """P&L by price and vol move, blue for gains and orange for losses, deeper for larger; the worst cell is framed.
+
+    Prices run across where it is wide, and down where it is narrow.
+    """
+    wide = is_wide(width)
+    across, down = (array.moves, array.vol_moves[::-1]) if wide else (array.vol_moves, array.moves)
+    left = 78.0 if wide else 64.0
+    step, height = (width - left - 2.0) / max(len(across), 1), 34.0 if wide else 26.0
+    top = 4.0 if wide else 2 * LINE + 8.0
+    bottom = top + height * len(down)
+    cells = {
+        (x, y): array.pnl_usd[array.moves.index(x if wide else y)][array.vol_moves.index(y if wide else x)]
+        for x in across
+        for y in down
+    }
+    largest = max((abs(pnl) for pnl in cells.values()), default=0.0)
+    parts = [element("rect", x=left, y=top, width=step * len(across), height=bottom - top, class_="heat-zero")]
+    for i, x in enumerate(across):
+        for j, y in enumerate(down):
+            move, vol = (x, y) if wide else (y, x)
+            tip = f"price {percent(move, plus=True)}, vol {percent(vol, plus=True)}: {usd(cells[x, y])} USD"
+            parts.append(_cell(left + step * i, top + height * j, step, height, cells[x, y], largest, tip))
+    parts.append(_frame(array, across, down, left, top, step, height, wide=wide))
+    parts.append(_heat_labels(across, down, left, top, step, height, wide=wide))
+    below = bottom + (2 * LINE + 14.0 if wide else 14.0)
+    parts.append(_colour_bar(left, below, width - left - 2.0, largest))
+    what = "all underlyings together" if array.underlying == "all" else array.underlying
+    return chart(f"P&L by price and vol move of {what}", width, below + 32.0, *parts)
+
+
+def _cell(x: float, y: float, width: float, height: float, pnl: float, largest: float, tip: str) -> Markup:
+    depth = abs(pnl) / largest if largest else 0.0
+    words = compact(pnl)
+    size = min(EM, EM * (width - 4.0) / text_width(words))
+    fill = element(
+        "rect",
+        x=x + 0.5,
+        y=y + 0.5,
+        width=width - 1.0,
+        height=height - 1.0,
+        fill_opacity=depth,
+        class_="heat-loss" if pnl < 0.0 else "heat-gain",
+    )
+    text = element(
+        "text",
+        words,
+        x=x + width / 2.0,
+        y=y + height / 2.0 + 0.36 * size,
+        text_anchor="middle",
+        font_size=size if size < EM else None,
+        class_="heat-deep" if depth > _DEEP else None,
+    )
+    return element("g", element("title", tip), fill, text)
+
+
+def _frame(
+    array: RiskArray,
+    across: Sequence[float],
+    down: Sequence[float],
+    left: float,
+    top: float,
+    step: float,
+    height: float,
+    *,
+    wide: bool,
+) -> Markup:
+    move, vol, _ = worst_cell(array)
+    x, y = (move, vol) if wide else (vol, move)
+    return element(
+        "rect",
+        x=left + step * list(across).index(x) + 1.0,
+        y=top + height * list(down).index(y) + 1.0,
+        width=step - 2.0,
+        height=height - 2.0,
+        class_="heat-worst",
+    )
+
+
+def _heat_labels(
+    across: Sequence[float],
+    down: Sequence[float],
+    left: float,
+    top: float,
+    step: float,
+    height: float,
+    *,
+    wide: bool,
+) -> Markup:
+    first, second = ("", "vol ") if wide else ("vol ", "")
+    every = max(1, math.ceil(text_width(f"{first}−00 %") / step))
+    y = top + height * len(down) + LINE if wide else top - 5.0
+    parts = [
+        label(left + step * (i + 0.5), y, first + percent(x, plus=True), anchor="middle", class_="tick")
+        for i, x in enumerate(across)
+        if i % every == 0
+    ]
+    parts += [
+        label(left - 6.0, top + height * (j + 0.5) + 4.0, second + percent(v, plus=True), anchor="end", class_="tick")
+        for j, v in enumerate(down)
+    ]
+    middle = left + step * len(across) / 2.0
+    words = "price move" if wide else "price move down, vol move across"
+    parts.append(label(middle, y + LINE if wide else LINE - 3.0, words, anchor="middle", class_="tick"))
+    return join(parts)
+
+
+def _colour_bar(x: float, y: float, width: float, largest: float) -> Markup:
+    """Steps of shade from the largest loss to as large a gain."""
+    count = 24
+    step = width / count
+    parts = [element("rect", x=x, y=y, width=width, height=8.0, class_="heat-zero")]
+    for i in range(count):
+        depth = (i + 0.5) / count * 2.0 - 1.0
+        class_ = "heat-loss" if depth < 0.0 else "heat-gain"
+        parts.append(
+            element("rect", x=x + step * i, y=y, width=step, height=8.0, fill_opacity=abs(depth), class_=class_)
+        )
+    ends = ((x, "start", -largest), (x + width / 2.0, "middle", 0.0), (x + width, "end", largest))
+    parts += [label(at, y + 8.0 + LINE, compact(v), anchor=anchor, class_="tick") for at, anchor, v in ends]
+    return join(parts)
+
+
+def spot_curve(curve: SpotCurve, distances: Sequence[Distance], width: float) -> Markup:
+    """P&L by the price of one underlying, with the prices at which the account would be liquidated."""
+    wide = is_wide(width)
+    left, top, bottom = 58.0, 34.0, 230.0 if wide else 200.0
+    across = Scale(curve.moves[0], curve.moves[-1], left, width - 6.0)
+    up = scale(curve.pnl_usd, bottom, top, pad=0.06)
+    points = list(zip(curve.moves, curve.pnl_usd, strict=True))
+    parts = [_amount_axis(up, left, width - 6.0)]
+    title = f"move of {curve.underlying}, everything else held"
+    parts.append(percent_axis(across, top, bottom, title=title))
+    for class_, sign in (("area loss", -1.0), ("area gain", 1.0)):
+        side = [(x, y if y * sign > 0.0 else 0.0) for x, y in _with_zeros(points)]
+        closed = [(points[0][0], 0.0), *side, (points[-1][0], 0.0)]
+        parts.append(path([(across(x), up(y)) for x, y in closed], class_, closed=True))
+    parts.append(path([(across(x), up(y)) for x, y in points], "curve"))
+    parts.append(line(across(0.0), top, across(0.0), bottom, "zero"))
+    marks = _liquidations(curve, distances)
+    parts += [_mark(across(move), words, i, top, bottom, width) for i, (move, words) in enumerate(marks)]
+    price = next((d.price for d in distances if d.underlying == curve.underlying), None)
+    parts.append(_hover_strips(points, across, top, bottom, price))
+    return chart(f"P&L by the price of {curve.underlying}", width, bottom + _AXIS, *parts)
+
+
+def _with_zeros(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points with those added where the line between them crosses zero."""
+    out = [points[0]]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if y0 * y1 < 0.0:
+            out.append((x0 + (x1 - x0) * y0 / (y0 - y1), 0.0))
+        out.append((x1, y1))
+    return out
+
+
+def _amount_axis(up: Scale, left: float, right: float) -> Markup:
+    parts = []
+    for value in ticks(up.low, up.high, 5):
+        parts.append(line(left, up(value), right, up(value), "zero" if value == 0.0 else "gridline"))
+        parts.append(label(left - 6.0, up(value) + 4.0, compact(value), anchor="end", class_="tick"))
+    return join(parts)
+
+
+def _liquidations(curve: SpotCurve, distances: Sequence[Distance]) -> list[tuple[float, str]]:
+    found = []
+    for d in distances:
+        if d.underlying == curve.underlying:
+            for target in (d.below, d.above):
+                move = relative(target, d.price)
+                if target is not None and move is not None and curve.moves[0] <= move <= curve.moves[-1]:
+                    found.append((move, f"liquidation {level(target)}"))
+    return sorted(found)
+
+
+def _mark(x: float, words: str, order: int, top: float, bottom: float, width: float) -> Markup:
+    """A dashed line with its words above the plot, in two heights so that neighbours do not touch."""
+    half = text_width(words, size=11.0) / 2.0
+    at = min(max(x, half + 2.0), width - half - 2.0)
+    y = top - 5.0 - 14.0 * (order % 2)
+    return join((line(x, y + 2.0, x, bottom, "edge"), label(at, y, words, anchor="middle", class_="edge-word")))
+
+
+def _hover_strips(
+    points: Sequence[tuple[float, float]], across: Scale, top: float, bottom: float, price: float | None
+) -> Markup:
+    """Invisible strips, one per point, that tell its figures on hover."""
+    edges = [across(x) for x, _ in points]
+    parts = []
+    for i, (move, pnl) in enumerate(points):
+        start = (edges[i - 1] + edges[i]) / 2.0 if i else edges[i]
+        end = (edges[i] + edges[i + 1]) / 2.0 if i < len(points) - 1 else edges[i]
+        at = "" if price is None else f" to {level(price * (1.0 + move))}"
+        tip = element("title", f"{percent(move, plus=True)}{at}: {usd(pnl)} USD")
+        parts.append(element("rect", tip, x=start, y=top, width=end - start, height=bottom - top, class_="hover"))
+    return join(parts)
+
+
+def frontier_plane(frontier: Frontier, width: float) -> Markup:
+    """Joint moves of two underlyings: inside the line the pool stands, outside it is liquidated.
+
+    Directions are taken as equally spaced; one without an edge is open up to the border of the plot.
+    """
+    found = [p for p in frontier.points if p is not None]
+    left, top = 58.0, 8.0
+    side = min(width - left - 6.0, 400.0)
+    right, bottom = left + side, top + side
+    across, up = _plane_scale([p[0] for p in found], left, right), _plane_scale([p[1] for p in found], bottom, top)
+    parts = [element("rect", x=left, y=top, width=side, height=side, class_="lost")]
+    outline = [_edge_point(p, i, len(frontier.points), across, up) for i, p in enumerate(frontier.points)]
+    if outline:
+        parts.append(path(outline, "safe", closed=True))
+    parts.append(percent_axis(across, top, bottom, title=f"move of {frontier.first}"))
+    for value in ticks(up.low, up.high, 5):
+        parts.append(line(left, up(value), right, up(value), "zero" if value == 0.0 else "gridline"))
+        parts.append(label(left - 6.0, up(value) + 4.0, percent(value, plus=True), anchor="end", class_="tick"))
+    parts += [path([(across(x), up(y)) for x, y in run], "frontier") for run in _runs(frontier.points)]
+    for x, y in found:
+        tip = f"{frontier.first} {percent(x, plus=True)}, {frontier.second} {percent(y, plus=True)}: liquidation"
+        parts.append(element("circle", element("title", tip), cx=across(x), cy=up(y), r=4.0, class_="hover"))
+    parts.append(element("circle", element("title", "now"), cx=across(0.0), cy=up(0.0), r=4.5, class_="now"))
+    parts.append(label(across(0.0) + 8.0, up(0.0) - 7.0, "now", class_="strong"))
+    parts.append(label(right - 6.0, top + LINE, "liquidation", anchor="end", class_="edge-word"))
+    middle = (top + bottom) / 2.0
+    words = element(
+        "text",
+        f"move of {frontier.second}",
+        transform=f"translate(12 {number(middle)}) rotate(-90)",
+        text_anchor="middle",
+        class_="tick",
+    )
+    title = f"Joint moves of {frontier.first} and {frontier.second} that bring pool {frontier.pool} to liquidation"
+    return chart(title, max(width if not is_wide(width) else right + 6.0, right + 6.0), bottom + _AXIS, *parts, words)
+
+
+def _plane_scale(values: Sequence[float], start: float, end: float) -> Scale:
+    reach = 1.15 * max([0.1, *map(abs, values)])
+    return Scale(max(-1.0, -reach), reach, start, end)
+
+
+def _edge_point(
+    point: tuple[float, float] | None, index: int, count: int, across: Scale, up: Scale
+) -> tuple[float, float]:
+    """The pixel of a frontier point; for an open direction, where it leaves the plot."""
+    if point is not None:
+        return across(point[0]), up(point[1])
+    angle = 2.0 * math.pi * index / count
+    x, y = math.cos(angle), math.sin(angle)
+    rooms = [
+        (edge / d)
+        for d, edges in ((x, (across.low, across.high)), (y, (up.low, up.high)))
+        for edge in edges
+        if abs(d) > 1e-12 and edge / d > 0.0
+    ]
+    reach = min(rooms)
+    return across(reach * x), up(reach * y)
+
+
+def _runs(points: Sequence[tuple[float, float] | None]) -> list[list[tuple[float, float]]]:
+    """Neighbouring found points, as lines; the circle is cut where a direction is open."""
+    count = len(points)
+    start = next((i for i, p in enumerate(points) if p is None), None)
+    if start is None:
+        closed = [p for p in points if p is not None]
+        return [[*closed, closed[0]]] if closed else []
+    runs: list[list[tuple[float, float]]] = [[]]
+    for i in range(1, count + 1):
+        point = points[(start + i) % count]
+        if point is None:
+            runs.append([])
+        else:
+            runs[-1].append(point)
+    return [run for run in runs if len(run) > 1]
+
+
+class Smile(NamedTuple):
+    """One expiry of a surface, ready to draw: vols at moneyness in standard deviations, and the strikes there."""
+
+    expiry: str
+    days: float
+    deviations: tuple[float, ...]
+    strikes: tuple[float, ...]
+    vols: tuple[float, ...]
+    at_the_money: float
+    normal: bool
+
+
+def smiles_of(underlying: Underlying, *, limit: int = _PANELS) -> tuple[Smile, ...]:
+    """The smiles of an underlying within 2.5 standard deviations; evenly chosen where there are more than fit."""
+    surface = underlying.surface
+    if surface is None:
+        return ()
+    count = len(surface.expiry_ns)
+    chosen = sorted({round(i * (count - 1) / max(1, min(limit, count) - 1)) for i in range(min(limit, count))})
+    return tuple(_smile(underlying, surface, int(surface.expiry_ns[i])) for i in chosen)
+
+
+def _smile(underlying: Underlying, surface: VolSurface, expiry_ns: int) -> Smile:
+    deviations = np.linspace(-_REACH_SD, _REACH_SD, 41)
+    width = math.sqrt(float(surface.total_variance(0.0, expiry_ns)))
+    moneyness = deviations * width
+    forward = float(underlying.curve(expiry_ns))
+    strikes = forward * np.exp(moneyness) if surface.lognormal else forward + surface.scale * moneyness
+    return Smile(
+        expiry=moment(to_milliseconds(expiry_ns))[:10],
+        days=365.0 * (expiry_ns - surface.time_ns) / YEAR_NS,
+        deviations=tuple(deviations.tolist()),
+        strikes=tuple(strikes.tolist()),
+        vols=tuple(surface.vol(moneyness, expiry_ns).tolist()),
+        at_the_money=float(surface.vol(0.0, expiry_ns)),
+        normal=not surface.lognormal,
+    )
+
+
+def smile_panels(name: str, smiles: Sequence[Smile], width: float) -> Markup:
+    """One small panel per expiry, all on the same axis of vol, strikes at −2, 0 and +2 standard deviations."""
+    columns = 3 if is_wide(width) else 2
+    left, panel_height = 44.0, 128.0
+    step = (width - left) / columns
+    values = [v for s in smiles for v in s.vols]
+    low, high = min(values), max(values)
+    room = 0.08 * ((high - low) or high or 1.0)
+    parts = []
+    for i, smile in enumerate(smiles):
+        top = panel_height * (i // columns) + 22.0
+        up = Scale(low - room, high + room, top + 74.0, top)
+        x = left + step * (i % columns)
+        across = Scale(-_REACH_SD, _REACH_SD, x + 4.0, x + step - 10.0)
+        parts.append(_smile_panel(smile, across, up, labelled=i % columns == 0))
+    height = panel_height * math.ceil(len(smiles) / columns)
+    return chart(f"Implied volatility of {name} by expiry and strike", width, height, *parts)
+
+
+def _smile_panel(smile: Smile, across: Scale, up: Scale, *, labelled: bool) -> Markup:
+    parts = []
+    for value in ticks(up.low, up.high, 3):
+        parts.append(line(across.start, up(value), across.end, up(value), "gridline"))
+        if labelled:
+            words = compact(value) if smile.normal else percent(value)
+            parts.append(label(across.start - 8.0, up(value) + 4.0, words, anchor="end", class_="tick"))
+    parts.append(line(across(0.0), up.end, across(0.0), up.start, "gridline"))
+    points = list(zip(smile.deviations, smile.vols, strict=True))
+    parts.append(path([(across(x), up(v)) for x, v in points], "curve"))
+    money = compact(smile.at_the_money) if smile.normal else percent(smile.at_the_money)
+    parts.append(label(across.start, up.end - 6.0, f"{smile.expiry} · {money}", class_="strong small"))
+    for deviation, anchor in ((-2.0, "start"), (0.0, "middle"), (2.0, "end")):
+        strike = smile.strikes[round((deviation + _REACH_SD) / (2 * _REACH_SD) * (len(smile.strikes) - 1))]
+        at = across.start if anchor == "start" else across.end if anchor == "end" else across(0.0)
+        parts.append(label(at, up.start + 14.0, compact(strike), anchor=anchor, class_="tick small"))
+    for i in range(0, len(points) - 1, 2):
+        vol = compact(smile.vols[i]) if smile.normal else percent(smile.vols[i])
+        tip = element("title", f"{smile.expiry}, strike {level(smile.strikes[i])}: {vol}")
+        start, end = across(smile.deviations[i]), across(smile.deviations[i + 2])
+        parts.append(
+            element("rect", tip, x=start, y=up.end, width=end - start, height=up.start - up.end, class_="hover")
+        )
+    return join(parts)
