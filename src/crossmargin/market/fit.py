@@ -9,7 +9,7 @@ import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from crossmargin.core.errors import UnfitMarket
-from crossmargin.core.instant import YEAR_NS
+from crossmargin.core.instant import YEAR_NS, format_instant
 from crossmargin.market import integrity, ssvi, svi
 from crossmargin.market.arbitrage import ArbitrageFindings, examine, require_free
 from crossmargin.market.forwards import Forwards, fit_forwards
@@ -20,8 +20,10 @@ from crossmargin.market.smiles import FitSettings, Legs, Points, aim, gather_poi
 
 # Where the wings hang on SSVI, in standard deviations.
 _ANCHOR_DEVIATIONS: Final = np.array([-5.0, -3.0, 3.0, 5.0])
-_GRID_POINTS: Final = (161, 321, 641)  # Finer only where a dense check finds arbitrage between the nodes.
-_GRID_REACH: Final = 100.0
+# A point so many Huber widths off its smile is weighed down before it may bend it.
+_FAR_OFF: Final = 4.0
+_ROBUST_PASSES: Final = 4
+_GRID_POINTS: Final = (141, 281, 561)  # Finer only where a dense check finds arbitrage between the nodes.
 AMERICAN_NOTE: Final = (
     "American chain: smiles rest on out-of-the-money options read as European ones; "
     "forwards by put-call parity carry the early exercise premium of the pairs at the money"
@@ -54,25 +56,23 @@ class FittedChain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Surface:
-    """One pass of the fit over the expiries `kept`, which index those of the quotes."""
+class _Alone:
+    """Smiles fitted one by one over the expiries `kept`, which index those of the quotes."""
 
     kept: IntArray
-    tenor_years: FloatArray
     points: Points
+    targets: Targets
     theta: FloatArray
     shape: ssvi.Ssvi
-    calibrated: FloatArray
-    joint: JointFit
-    before: ArbitrageFindings
-    after: ArbitrageFindings
+    anchor: FloatArray
+    params: FloatArray
 
 
 def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | None = None) -> FittedChain:
     """The fitted chain of `quotes` as of `now_ns`.
 
-    Quotes that are crossed or old take no part; nor do those that a first fit shows to be stale or off the smile, after
-    which the fit is made again without them. Each is in the report with its reason.
+    Quotes that are crossed or old take no part; nor do those that the smile of their own expiry shows to be stale or
+    off it. Each is in the report with its reason.
 
     Raises what `require_sound` raises, `UnfitMarket` where too many quotes are crossed or fewer than two expiries have
     any usable quote, and `SurfaceArbitrage` should arbitrage remain."""
@@ -90,29 +90,40 @@ def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | Non
     cheap = legs.usable & integrity.below_intrinsic(legs)
     left_out += integrity.quarantine(quotes, cheap, "below intrinsic value", "ask over the forward", legs.ask, 0.0)
     legs = replace(legs, usable=legs.usable & ~cheap)
-    surface = _fit(quotes, legs, tenor, settings)
-    found = integrity.strays(quotes, legs, _fitted_vol(legs, surface), settings)
+    alone = _fit_alone(quotes, legs, tenor, settings)
+    found = _strays(quotes, legs, alone, settings)
     if found:
         names = {q.instrument for q in found}
         kept = np.array([name not in names for name in quotes.instrument])
         legs = replace(legs, usable=legs.usable & kept)
-        surface = _fit(quotes, legs, tenor, settings)
-    report = _report(quotes, legs, surface, expiry_ns, forwards, tuple(left_out + found))
+        alone = _fit_alone(quotes, legs, tenor, settings)
+    joint, findings = _without_arbitrage(alone, settings)
+    report = _report(quotes, legs, alone, joint, findings, expiry_ns, forwards, tuple(left_out + found))
     return FittedChain(
         underlying=quotes.underlying,
         time_ns=now_ns,
         spot=quotes.spot,
-        expiry_ns=frozen(expiry_ns[surface.kept], np.int64),
-        tenor_years=frozen(surface.tenor_years),
-        forward=frozen(forwards.forward[surface.kept]),
-        discount=frozen(discount[surface.kept]),
-        svi=frozen(surface.joint.params),
-        ssvi=surface.shape,
-        theta=frozen(surface.theta),
-        calibrated=frozen(surface.calibrated),
-        points=surface.points,
+        expiry_ns=frozen(expiry_ns[alone.kept], np.int64),
+        tenor_years=frozen(alone.targets.tenor_years),
+        forward=frozen(forwards.forward[alone.kept]),
+        discount=frozen(discount[alone.kept]),
+        svi=frozen(joint.params),
+        ssvi=alone.shape,
+        theta=frozen(alone.theta),
+        calibrated=frozen(alone.params),
+        points=alone.points,
         report=report,
     )
+
+
+def _strays(quotes: ChainQuotes, legs: Legs, alone: _Alone, settings: FitSettings) -> list[Quarantined]:
+    """The rows that their neighbours contradict, seen from the smiles fitted one by one."""
+    counts = np.diff(alone.points.start)
+    fitted = svi.total_variance(alone.points.k, np.repeat(alone.params, counts, axis=0))
+    residual = alone.points.mark - np.sqrt(fitted / np.repeat(alone.targets.tenor_years, counts))
+    vol = _vol(legs, alone.kept, alone.params)
+    local = integrity.vol_of_neighbours(legs, alone.points, alone.kept, residual, vol)
+    return integrity.strays(quotes, legs, local, settings)
 
 
 def _refuse_crossed(quotes: ChainQuotes, left_out: list[Quarantined], settings: FitSettings) -> None:
@@ -128,8 +139,8 @@ def _refuse_crossed(quotes: ChainQuotes, left_out: list[Quarantined], settings: 
         )
 
 
-def _fit(quotes: ChainQuotes, legs: Legs, tenor_years: FloatArray, settings: FitSettings) -> _Surface:
-    """Smiles of all expiries that a usable quote speaks of."""
+def _fit_alone(quotes: ChainQuotes, legs: Legs, tenor_years: FloatArray, settings: FitSettings) -> _Alone:
+    """The smile of each expiry that a usable quote speaks of, by itself, and the SSVI surface through all."""
     points = gather_points(legs, len(tenor_years))
     kept = np.flatnonzero(np.diff(points.start))
     if kept.size < 2:
@@ -141,24 +152,12 @@ def _fit(quotes: ChainQuotes, legs: Legs, tenor_years: FloatArray, settings: Fit
             remedy="See the quarantined quotes, and take a fresh snapshot.",
         )
     points = replace(points, start=np.append(points.start[kept], points.start[-1]))
-    tenor = tenor_years[kept]
-    targets = aim(points, tenor, settings)
+    targets = aim(points, tenor_years[kept], settings)
     theta = ssvi.growing(_at_the_money(targets))
-    shape = ssvi.calibrate(theta, tenor, targets.start, targets.k, targets.vol, targets.scale)
+    shape = ssvi.calibrate(theta, targets.tenor_years, targets.start, targets.k, targets.vol, targets.scale)
     anchor = shape.smiles(theta)
-    calibrated = _calibrate_alone(targets, anchor)
-    joint, after = _without_arbitrage(calibrated, anchor, _anchored(targets, anchor, theta, settings), theta)
-    return _Surface(
-        kept=kept,
-        tenor_years=tenor,
-        points=points,
-        theta=theta,
-        shape=shape,
-        calibrated=calibrated,
-        joint=joint,
-        before=examine(calibrated),
-        after=after,
-    )
+    params = _calibrate_alone(targets, anchor)
+    return _Alone(kept=kept, points=points, targets=targets, theta=theta, shape=shape, anchor=anchor, params=params)
 
 
 def _at_the_money(targets: Targets) -> FloatArray:
@@ -175,16 +174,29 @@ def _calibrate_alone(targets: Targets, anchor: FloatArray) -> FloatArray:
     for e, tau in enumerate(targets.tenor_years):
         rows = slice(targets.start[e], targets.start[e + 1])
         if rows.stop - rows.start >= svi.POINTS_MIN:
-            vol = targets.vol[rows]
-            weight = (2.0 * vol * tau * targets.scale[rows]) ** -2
-            params[e] = svi.calibrate(targets.k[rows], vol**2 * tau, weight)
+            k, vol, scale = targets.k[rows], targets.vol[rows], targets.scale[rows]
+            params[e] = _calibrate_robustly(k, vol, scale, tau, targets.huber)
     return params
 
 
-def _anchored(targets: Targets, anchor: FloatArray, theta: FloatArray, settings: FitSettings) -> Targets:
-    """The targets, with loosely held points on the anchor's wings."""
-    k = np.sqrt(theta)[:, None] * _ANCHOR_DEVIATIONS
-    vol = np.sqrt(svi.total_variance(k, anchor[:, None, :]) / targets.tenor_years[:, None])
+def _calibrate_robustly(k: FloatArray, vol: FloatArray, scale: FloatArray, tau: float, huber: float) -> FloatArray:
+    """One smile [5]; a point far off it is weighed down, and the smile fitted again, until it no longer bends to it."""
+    weight = (2.0 * vol * tau * scale) ** -2
+    pull = np.ones(k.size)
+    for _ in range(_ROBUST_PASSES):
+        params = svi.calibrate(k, vol**2 * tau, weight * pull)
+        residual = np.abs(np.sqrt(svi.total_variance(k, params) / tau) - vol) / scale
+        if residual.max() <= _FAR_OFF * huber:
+            break
+        pull = np.minimum(1.0, huber / np.maximum(residual, 1e-12))
+    return params
+
+
+def _anchored(alone: _Alone, settings: FitSettings) -> Targets:
+    """The targets, with loosely held points on the wings of the SSVI surface."""
+    targets = alone.targets
+    k = np.sqrt(alone.theta)[:, None] * _ANCHOR_DEVIATIONS
+    vol = np.sqrt(svi.total_variance(k, alone.anchor[:, None, :]) / targets.tenor_years[:, None])
     at = np.repeat(targets.start[1:], k.shape[1])
     return replace(
         targets,
@@ -195,71 +207,79 @@ def _anchored(targets: Targets, anchor: FloatArray, theta: FloatArray, settings:
     )
 
 
-def _without_arbitrage(
-    calibrated: FloatArray, anchor: FloatArray, targets: Targets, theta: FloatArray
-) -> tuple[JointFit, ArbitrageFindings]:
+def _without_arbitrage(alone: _Alone, settings: FitSettings) -> tuple[JointFit, ArbitrageFindings]:
     """The joint fit on the first grid on which a check that knows nothing of it finds no arbitrage."""
+    targets = _anchored(alone, settings)
     for points in _GRID_POINTS:
-        joint = fit_jointly(calibrated, anchor, targets, constraint_grid(theta, points=points, reach=_GRID_REACH))
+        joint = fit_jointly(alone.params, alone.anchor, targets, constraint_grid(alone.theta, points=points))
         found = examine(joint.params)
         if found.is_free:
-            break
-    return joint, found if found.is_free else require_free(joint.params, where="fitted smiles")
+            return joint, found
+    return joint, require_free(joint.params, where="fitted smiles")
 
 
-def _fitted_vol(legs: Legs, surface: _Surface) -> FloatArray:
-    """The fitted vol [quote] of every leg; NaN for expiries that were dropped."""
-    place = np.searchsorted(surface.kept, legs.expiry).clip(0, surface.kept.size - 1)
-    w = svi.total_variance(legs.k, surface.joint.params[place])
-    return np.where(surface.kept[place] == legs.expiry, np.sqrt(w) / legs.root_tenor, np.nan)
+def _vol(legs: Legs, kept: IntArray, params: FloatArray) -> FloatArray:
+    """The vol [quote] of every leg on its smile; NaN for expiries that were dropped."""
+    place = np.searchsorted(kept, legs.expiry).clip(0, kept.size - 1)
+    w = svi.total_variance(legs.k, params[place])
+    return np.where(kept[place] == legs.expiry, np.sqrt(w) / legs.root_tenor, np.nan)
 
 
 def _report(
     quotes: ChainQuotes,
     legs: Legs,
-    surface: _Surface,
+    alone: _Alone,
+    joint: JointFit,
+    findings: ArbitrageFindings,
     expiry_ns: IntArray,
     forwards: Forwards,
     left_out: tuple[Quarantined, ...],
 ) -> IntegrityReport:
-    vol = _fitted_vol(legs, surface)
+    vol = _vol(legs, alone.kept, joint.params)
     judged = integrity.judged(legs) & np.isfinite(vol)
-    late = judged & (legs.root_tenor**2 > integrity.TENOR_YEARS_MIN)
-    dropped = np.setdiff1d(np.arange(len(expiry_ns)), surface.kept)
+    dropped = np.setdiff1d(np.arange(len(expiry_ns)), alone.kept)
+    before = examine(alone.params)
     return IntegrityReport(
         underlying=quotes.underlying,
         quotes=len(quotes.instrument),
-        total=integrity.measure_error(legs, vol, late),
+        total=integrity.measure_error(legs, vol, judged & (legs.root_tenor**2 > integrity.TENOR_YEARS_MIN)),
         expiries=tuple(
-            _expiry_report(legs, surface, i, int(expiry_ns[e]), forwards, vol, judged) for i, e in enumerate(surface.kept)
+            _expiry_report(legs, alone, joint, i, int(expiry_ns[e]), forwards, vol, judged & (legs.expiry == e))
+            for i, e in enumerate(alone.kept)
         ),
         violations=forwards.violations,
         quarantined=left_out,
-        dropped=tuple(integrity.expiry_name(int(expiry_ns[e])) for e in dropped),
-        butterfly_before=int(surface.before.butterfly.sum()),
-        calendar_before=int(surface.before.calendar.sum()),
-        density_min=float(surface.after.density_min.min()),
-        growth_min=float(surface.after.growth_min.min()),
+        dropped=tuple(format_instant(int(expiry_ns[e])) for e in dropped),
+        butterfly_before=int(before.butterfly.sum()),
+        calendar_before=int(before.calendar.sum()),
+        density_min=float(findings.density_min.min()),
+        growth_min=float(findings.growth_min.min()),
         notes=(AMERICAN_NOTE,) if quotes.american else (),
     )
 
 
 def _expiry_report(
-    legs: Legs, surface: _Surface, i: int, expiry_ns: int, forwards: Forwards, vol: FloatArray, judged: BoolArray
+    legs: Legs,
+    alone: _Alone,
+    joint: JointFit,
+    i: int,
+    expiry_ns: int,
+    forwards: Forwards,
+    vol: FloatArray,
+    rows: BoolArray,
 ) -> ExpiryReport:
-    e = surface.kept[i]
-    rows = judged & (legs.expiry == e)
-    count = int(surface.points.start[i + 1] - surface.points.start[i])
-    alone = np.sqrt(svi.total_variance(legs.k[rows], surface.calibrated[i])) / legs.root_tenor[rows]
+    e = alone.kept[i]
+    count = int(alone.points.start[i + 1] - alone.points.start[i])
+    before = np.sqrt(svi.total_variance(legs.k[rows], alone.params[i])) / legs.root_tenor[rows]
     return ExpiryReport(
-        expiry=integrity.expiry_name(expiry_ns),
-        tenor_years=float(surface.tenor_years[i]),
+        expiry=format_instant(expiry_ns),
+        tenor_years=float(alone.targets.tenor_years[i]),
         forward=float(forwards.forward[e]),
         forward_source=forwards.source[e],
         pairs=int(forwards.pairs[e]),
         points=count,
         method="svi" if count >= svi.POINTS_MIN else "ssvi",
         error=integrity.measure_error(legs, vol, rows),
-        blend=float(surface.joint.blend[i]),
-        repair_points=float(np.abs(alone - vol[rows]).max(initial=0.0)) * 100.0,
+        blend=float(joint.blend[i]),
+        repair_points=float(np.abs(before - vol[rows]).max(initial=0.0)) * 100.0,
     )

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 from scipy.special import ndtr
 
-from crossmargin.core.arrays import BoolArray, FloatArray
-from crossmargin.core.instant import YEAR_DAYS, format_instant
+from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
+from crossmargin.core.instant import YEAR_DAYS
 from crossmargin.market.forwards import ParityViolation, Source
 from crossmargin.market.implied import unit_price
 from crossmargin.market.quotes import ChainQuotes
-from crossmargin.market.smiles import FitSettings, Legs
+from crossmargin.market.smiles import FitSettings, Legs, Points
 
 Reason: TypeAlias = Literal["crossed", "old", "below intrinsic value", "stale quote", "mark off the smile"]
 
@@ -24,6 +24,7 @@ TENOR_YEARS_MIN: Final = 1.0 / YEAR_DAYS
 _TICK_ROUNDING: Final = 1e-7
 # Five ticks: differences below it are no evidence against a quote.
 _EVIDENCE_MIN: Final = 5e-4
+_NEIGHBOURHOOD: Final = 5  # A point and two on each side.
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,20 +131,48 @@ def below_intrinsic(legs: Legs) -> BoolArray:
     return np.asarray((legs.ask > 0.0) & (legs.ask < intrinsic - _EVIDENCE_MIN))
 
 
+def vol_of_neighbours(legs: Legs, points: Points, kept: IntArray, residual: FloatArray, vol: FloatArray) -> FloatArray:
+    """The vol [quote] that the two strikes on each side of a leg would have it at.
+
+    That is its smile's `vol` [quote] and the median of their marks' `residual` [point] from it: a wing that the smile
+    misses as a whole is then no outlier. Expiries are the `kept` ones of the points; with few points the smile itself
+    decides."""
+    local = vol.copy()
+    for i, e in enumerate(kept):
+        k, r = (x[points.start[i] : points.start[i + 1]] for x in (points.k, residual))
+        if k.size >= _NEIGHBOURHOOD:
+            padded = np.pad(r, 2, mode="reflect")
+            beside = np.median([padded[:-4], padded[1:-3], padded[3:-1], padded[4:]], axis=0)
+            rows = np.flatnonzero(legs.expiry == e)
+            local[rows] += beside[np.searchsorted(k, legs.k[rows]).clip(0, k.size - 1)]
+    return local
+
+
 def strays(quotes: ChainQuotes, legs: Legs, vol: FloatArray, settings: FitSettings) -> list[Quarantined]:
-    """Usable rows whose mark, or whose quotes, the fitted `vol` [quote] contradicts in vol and in price alike."""
-    price = unit_price(legs.k, vol * legs.root_tenor, legs.is_call)
+    """Usable rows whose mark, or whose quotes, `vol` [quote] (that of their neighbours) contradicts in vol and price.
+
+    A mark that lies inside its own bid and ask has a witness: to leave it out takes five times the evidence. Quotes
+    are stale where they contradict the neighbours and their own mark alike."""
+    price = unit_price(legs.k, np.maximum(vol, 0.0) * legs.root_tenor, legs.is_call)
+    known = np.isfinite(legs.vol_mark)
+    vol_mark = np.where(known, legs.vol_mark, vol)
+    mark = unit_price(legs.k, np.maximum(vol_mark, 0.0) * legs.root_tenor, legs.is_call)
     two_sided = (legs.bid > 0.0) & (legs.ask > 0.0)
     limit = settings.stray_width * np.maximum(np.where(two_sided, legs.ask - legs.bid, 0.0), _EVIDENCE_MIN)
-    known = np.isfinite(legs.vol_mark)
-    mark = unit_price(legs.k, np.where(known, legs.vol_mark, vol) * legs.root_tenor, legs.is_call)
-    off = np.abs(np.where(known, legs.vol_mark - vol, 0.0))
-    mark_off = legs.usable & (off > settings.stray_vol) & (np.abs(mark - price) > limit)
-    outside = np.maximum(legs.bid - price, np.where(legs.ask > 0.0, price - legs.ask, 0.0))
+    witness = np.where(two_sided & (mark >= legs.bid) & (mark <= legs.ask), 5.0, 1.0)
+    off = np.abs(vol_mark - vol)
+    mark_off = legs.usable & (off > witness * settings.stray_vol) & (np.abs(mark - price) > witness * limit)
+    outside = _outside(legs, price)
     beyond = np.maximum(legs.vol_bid - vol, vol - legs.vol_ask)
-    stale = legs.usable & ~mark_off & (outside > limit) & (beyond > settings.stray_vol)
-    marks = quarantine(quotes, mark_off, "mark off the smile", "vol", off, settings.stray_vol)
-    return marks + quarantine(quotes, stale, "stale quote", "price off its quotes, over the forward", outside, limit)
+    contradicted = (outside > limit) & (beyond > settings.stray_vol)
+    stale = legs.usable & ~mark_off & contradicted & (~known | (_outside(legs, mark) > 0.0))
+    left_out = quarantine(quotes, mark_off, "mark off the smile", "vol", off, witness * settings.stray_vol)
+    return left_out + quarantine(quotes, stale, "stale quote", "price off its quotes, over the forward", outside, limit)
+
+
+def _outside(legs: Legs, price: FloatArray) -> FloatArray:
+    """How far [quote] a price lies outside bid and ask; at most 0 inside them."""
+    return np.asarray(np.maximum(legs.bid - price, np.where(legs.ask > 0.0, price - legs.ask, -1.0)))
 
 
 def judged(legs: Legs) -> BoolArray:
@@ -169,7 +198,3 @@ def measure_error(legs: Legs, vol: FloatArray, rows: BoolArray) -> FitError:
         inside_share=float(inside.mean()) if inside.size else None,
     )
 
-
-def expiry_name(expiry_ns: int) -> str:
-    """How the report names an expiry."""
-    return format_instant(expiry_ns)
