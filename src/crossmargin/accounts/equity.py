@@ -6,17 +6,18 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray, tally
 from crossmargin.instruments.table import Family
+from crossmargin.margin.addons import Stock
 from crossmargin.margin.requirement import Terms, counted_value, stock
 from crossmargin.margin.scan import gain_since
 from crossmargin.portfolio.book import Book, Mode
 
 
-def position_values(book: Book, terms: Terms) -> FloatArray:
-    """What the positions of each pool add to equity [pool], USD.
+def position_values(book: Book, terms: Terms, held: Stock | None = None) -> FloatArray:
+    """What the positions of each pool (or `held` in their place) add to equity [pool], USD.
 
     Spot and forwards always; net option value where the model counts it in equity, and only there.
     """
-    held = stock(book.positions)
+    held = held or stock(book.positions)
     value = counted_value(held, book.group_mode == Mode.PORTFOLIO, book.table, terms.exposure, terms.model)
     if terms.model.option_value == "requirement":
         value = np.where(book.table.family[held.instrument] == Family.OPTION, 0.0, value)

@@ -16,7 +16,7 @@ from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Progress, plan
 from crossmargin.engine.reports import Capacity, Change, ExplainReport
 from crossmargin.engine.variants import account_alone
-from crossmargin.engine.whatif import WhatIf
+from crossmargin.engine.whatif import WhatIf, prepare
 from crossmargin.instruments.table import Family
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.optimize.capacity import largest_fits
@@ -45,8 +45,8 @@ def explain(
     tell = progress or (lambda *_: None)
     alone = account_alone(book, account)
     ready = plan(alone, snapshot, model)
-    what = WhatIf(book=alone, plan=ready)
-    result = margin(alone, snapshot, model, prepared=ready)
+    what = prepare(alone, ready)
+    result = what.base
     by_risk = _by_risk(what)
     tell("attribution", 1, 5)
     groups, shares = explain_groups(what, result), group_shares(what, result, euler_shares(result))

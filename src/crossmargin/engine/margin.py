@@ -18,7 +18,6 @@ from crossmargin.collateral.haircuts import Recognised, recognise
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Plan, Progress, plan
-from crossmargin.margin.document import Factor
 from crossmargin.margin.requirement import Requirements, requirements
 from crossmargin.margin.scan import measure_of
 from crossmargin.market.snapshot import Snapshot
@@ -120,8 +119,8 @@ def _joined(parts: Sequence[T]) -> T:
 
 
 def _block(book: Book, ready: Plan, threads: int) -> tuple[Requirements, PoolFigures, Recognised]:
-    inside = _inside_scenarios(book, ready)
-    positions = _with_collateral(book, inside) if inside.any() else book.positions
+    inside = inside_scenarios(book, ready)
+    positions = with_collateral(book, inside) if inside.any() else book.positions
     groups = requirements(positions, book.orders, book.group_mode, ready.terms, threads=threads)
     held = book.holdings
     recognised = recognise(
@@ -144,9 +143,7 @@ def _pool_figures(
     collateral = tally(book.holdings.owner, recognised.recognised, pools)
     unpaid, value = unsettled(book, ready.terms), position_values(book, ready.terms)
     equity = collateral + unpaid + value
-    factor: Factor = ready.model.wrong_way.factor
-    initial = tally(book.group_pool, groups.initial.sum(axis=1), pools) + factor.initial * wrong_way
-    maintenance = tally(book.group_pool, groups.maintenance.sum(axis=1), pools) + factor.maintenance * wrong_way
+    initial, maintenance = pool_requirement(book, ready, groups, wrong_way)
     return PoolFigures(
         collateral=frozen(collateral),
         unsettled=frozen(unpaid),
@@ -160,7 +157,17 @@ def _pool_figures(
     )
 
 
-def _inside_scenarios(book: Book, ready: Plan) -> BoolArray:
+def pool_requirement(
+    book: Book, ready: Plan, groups: Requirements, wrong_way: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Initial and maintenance margin of each pool [pool]: its groups and its wrong-way term."""
+    factor, pools = ready.model.wrong_way.factor, len(book.pools)
+    initial = tally(book.group_pool, groups.initial.sum(axis=1), pools) + factor.initial * wrong_way
+    maintenance = tally(book.group_pool, groups.maintenance.sum(axis=1), pools) + factor.maintenance * wrong_way
+    return initial, maintenance
+
+
+def inside_scenarios(book: Book, ready: Plan) -> BoolArray:
     """Pools whose collateral stands in the scenarios [pool]: the model says so, and a portfolio group is there."""
     if ready.model.collateral.mode == "rule":
         return np.zeros(len(book.pools), np.bool_)
@@ -168,7 +175,7 @@ def _inside_scenarios(book: Book, ready: Plan) -> BoolArray:
     return np.bincount(in_portfolio, minlength=len(book.pools)) > 0
 
 
-def _with_collateral(book: Book, inside: BoolArray) -> Lines:
+def with_collateral(book: Book, inside: BoolArray) -> Lines:
     """Positions with the collateral of pools `inside` the scenarios added to the pool's first portfolio group."""
     portfolio = np.flatnonzero(book.group_mode == Mode.PORTFOLIO)
     first_group = np.zeros(len(book.pools), np.int32)
@@ -189,31 +196,42 @@ def _with_collateral(book: Book, inside: BoolArray) -> Lines:
 def _wrong_way(
     book: Book, ready: Plan, groups: Requirements, recognised: Recognised, inside: BoolArray, threads: int
 ) -> FloatArray:
-    """What collateral falls short when it falls with the positions, beyond its haircuts [pool], USD.
+    """The wrong-way term of each pool before its factors [pool], USD; none where collateral is in the scenarios."""
+    if not len(book.holdings) or inside.all():
+        return np.zeros(len(book.pools))
+    together, matrix = pool_lines(book), ready.terms.matrix
+    csr = (together.ptr, together.instrument, together.quantity)
+    measure = measure_of(ready.model.measure)
+    joint, _ = reduce_rows(*csr, matrix.regular, measure, weight=matrix.weight, threads=threads)
+    return np.where(inside, 0.0, shortfall(book, groups, recognised, joint))
 
-    With x the joint loss that neither requirements nor haircuts cover, and V what the collateral counts for, only the
-    part of the collateral that the positions need matters: x · min(1, covered / (V − x)). So an account that meets
-    its requirement still covers its positions' loss after the fall, and one without positions requires nothing.
-    """
-    pools, held, lines = len(book.pools), book.holdings, book.positions
-    if not len(held):
-        return np.zeros(pools)
-    together = make_lines(
+
+def pool_lines(book: Book) -> Lines:
+    """The positions and the collateral of each pool as one."""
+    held, lines = book.holdings, book.positions
+    return make_lines(
         np.concatenate([book.group_pool[lines.owner], held.owner]),
         np.concatenate([lines.instrument, held.instrument]),
         np.concatenate([lines.quantity, held.quantity]),
         np.concatenate([lines.price, held.price]),
-        owners=pools,
+        owners=len(book.pools),
         table=book.table,
     )
-    matrix = ready.terms.matrix
-    csr = (together.ptr, together.instrument, together.quantity)
-    measure = measure_of(ready.model.measure)
-    joint, _ = reduce_rows(*csr, matrix.regular, measure, weight=matrix.weight, threads=threads)
-    counted = tally(held.owner, recognised.recognised, pools)
-    taken_off = tally(held.owner, recognised.gross, pools) - counted
+
+
+def shortfall(book: Book, groups: Requirements, recognised: Recognised, joint: FloatArray) -> FloatArray:
+    """What collateral falls short when it falls with the positions, beyond its haircuts [pool], USD.
+
+    `joint` [pool] is the risk of positions and collateral together. With x the part of it that neither requirements
+    nor haircuts cover, and V what the collateral counts for, only as much of the collateral matters as the positions
+    need: x · min(1, covered / (V − x)). So an account that meets its requirement still covers its positions' loss
+    after the fall, and one without positions requires nothing.
+    """
+    pools, owner = len(book.pools), book.holdings.owner
+    counted = tally(owner, recognised.recognised, pools)
+    taken_off = tally(owner, recognised.gross, pools) - counted
     covered = tally(book.group_pool, groups.covered, pools)
     beyond = np.maximum(joint - covered - taken_off, 0.0)
     left = counted - beyond
     share = np.where(left > covered, covered / np.where(left > covered, left, 1.0), 1.0)
-    return np.asarray(np.where(inside | (covered == 0.0), 0.0, beyond * share))
+    return np.asarray(np.where(covered == 0.0, 0.0, beyond * share))

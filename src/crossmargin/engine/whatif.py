@@ -1,4 +1,9 @@
-"""What-if on one account: what it would hold and require after a change, with everything that does not change kept."""
+"""What-if on one account: what it would hold and require after a change, with everything that does not change kept.
+
+Two ways to the same numbers. `simulate` computes an account twice and reports both. `WhatIf` keeps the losses of the
+account in every scenario, adds the rows of R that a change touches, and is done in a fraction of a millisecond: what
+an order check needs.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +12,152 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossmargin.accounts.equity import position_values
+from crossmargin.accounts.health import margin_ratio
 from crossmargin.core import check
-from crossmargin.core.arrays import FloatArray
+from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
 from crossmargin.engine.accounts import account_report, provenance
-from crossmargin.engine.margin import MarginResult, margin
+from crossmargin.engine.margin import (
+    MarginResult,
+    inside_scenarios,
+    margin,
+    pool_lines,
+    pool_requirement,
+    shortfall,
+    with_collateral,
+)
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Plan, plan
 from crossmargin.engine.reports import SimulateReport
 from crossmargin.engine.variants import account_alone, with_added, with_quantities
+from crossmargin.margin.addons import Stock
+from crossmargin.margin.requirement import Requirements, requirements_of, stock
+from crossmargin.margin.scan import Scan, measure_of, order_losses, scan
 from crossmargin.market.snapshot import Snapshot
-from crossmargin.portfolio.book import Book
+from crossmargin.measures.reduce import Measure, reduce_losses
+from crossmargin.portfolio.book import Book, Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """An account after a change, by pool, USD: what it holds, what it must hold, and the groups' terms."""
+
+    equity: FloatArray
+    initial: FloatArray
+    maintenance: FloatArray
+    margin_ratio: FloatArray
+    groups: Requirements
+
+    @property
+    def fits(self) -> bool:
+        """Whether every pool still covers its initial margin."""
+        return bool((self.equity >= self.initial).all())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Losses:
+    """What the account loses before any change, [..., scenario]: by cell (group × bucket), by group, by its orders at
+    their worst, the same over far moves, and by pool together with its collateral (and the risk of that)."""
+
+    cell: FloatArray
+    group: FloatArray
+    orders: FloatArray
+    tail: FloatArray
+    tail_orders: FloatArray
+    pool: FloatArray
+    pool_risk: FloatArray
+    scan: Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WhatIf:
-    """One account over a table of what it holds and may trade, with R known.
+    """One account over a table of what it holds and may trade, with R and its losses known.
 
-    `after` answers a change of quantities; make it once, ask it often (a thousand times a second).
+    `inside` [pool] says whose collateral stands in the scenarios; `margined` are the lines with it.
     """
 
     book: Book
     plan: Plan
-    threads: int = 1
+    base: MarginResult
+    inside: BoolArray
+    margined: Stock
+    losses: Losses
 
-    def after(self, change: Mapping[str, float], *, group: int = 0) -> MarginResult:
-        """The margin after adding `change` (contracts by instrument id) to the lines of `group`.
+    def after(self, change: Mapping[str, float], *, group: int = 0) -> Answer:
+        """The account after dealing `change` (contracts by instrument id) at the mark, in `group`.
 
-        Raises `UnknownName` for an instrument that the what-if was not made with.
+        Raises `UnknownName` for an instrument that the what-if was not made with, `InvalidInput` for a quantity that
+        is no number. Orders and collateral stay as they are.
         """
-        row, positions = self.book.table.row, self.book.positions
-        quantity = positions.quantity.copy()
-        for name, amount in change.items():
-            check.known(name, row, "instrument", where="what-if", remedy="Name it when the what-if is made.")
-            line = np.flatnonzero((positions.instrument == row[name]) & (positions.owner == group))
-            check.known(name if len(line) else "", [name], "line", where=f"what-if: {self.book.groups[group]}")
-            quantity[line[-1]] += check.quantity(amount, f"quantity of {name}", where="what-if")
-        return self.evaluate(quantity[None, :])
+        table_row = self.book.table.row
+        for name in change:
+            check.known(name, table_row, "instrument", where="what-if", remedy="Name it when the what-if is made.")
+        rows = np.asarray([table_row[name] for name in change], np.int64)
+        quantity = np.asarray([check.quantity(q, f"quantity of {n}", where="what-if") for n, q in change.items()])
+        found = _scan_after(self, group, rows, quantity)
+        held = _plus(self.margined, group, rows, quantity)
+        orders = stock(self.book.orders)
+        groups = requirements_of(found, held, orders, self.book.group_mode, self.plan.terms)
+        return self._answer(groups, group, rows, quantity)
+
+    def _answer(self, groups: Requirements, group: int, rows: IntArray, quantity: FloatArray) -> Answer:
+        book, figures, ready = self.book, self.base.pools, self.plan
+        held = _plus(stock(book.positions), group, rows, quantity)
+        equity = figures.collateral + figures.unsettled + position_values(book, ready.terms, held)
+        losses = self.losses.pool
+        pool = int(book.group_pool[group])
+        changed = losses[pool] - quantity @ ready.terms.matrix.regular[rows]
+        measure, weight = measure_of(ready.model.measure), ready.terms.matrix.weight
+        joint = self.losses.pool_risk.copy()
+        joint[pool] = reduce_losses(changed, measure, weight=weight)[0]
+        wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, self.base.holdings, joint))
+        initial, maintenance = pool_requirement(book, ready, groups, wrong_way)
+        ratio = margin_ratio(equity, maintenance)
+        return Answer(equity=equity, initial=initial, maintenance=maintenance, margin_ratio=ratio, groups=groups)
 
     def evaluate(self, quantity: FloatArray) -> MarginResult:
         """The margin of many versions of the account at once, `quantity` [variant, position]."""
         versions = with_quantities(self.book, quantity)
-        return margin(versions, self.plan.snapshot, self.plan.model, prepared=self.plan, threads=self.threads)
+        return margin(versions, self.plan.snapshot, self.plan.model, prepared=self.plan)
+
+
+def _plus(held: Stock, group: int, rows: IntArray, quantity: FloatArray) -> Stock:
+    """Lines after a change: onto the line that is there, or on a new one in its place of the order."""
+    amount = held.quantity.copy()
+    missing = []
+    for at, (row, q) in enumerate(zip(rows, quantity, strict=True)):
+        line = np.flatnonzero((held.instrument == row) & (held.group == group))
+        if len(line):
+            amount[line[0]] += q
+        else:
+            missing.append(at)
+    assert not missing, "a what-if holds a line for every instrument it may trade"
+    return Stock(group=held.group, instrument=held.instrument, quantity=amount)
+
+
+def _scan_after(what: WhatIf, group: int, rows: IntArray, quantity: FloatArray) -> Scan:
+    """The scan after a change of one group: its losses, and those of the cells it touches, moved by rows of R."""
+    terms, losses = what.plan.terms, what.losses
+    measure, weight = measure_of(terms.model.measure), terms.matrix.weight
+    old, bucket = losses.scan, terms.exposure.bucket[rows]
+    regular, alone, worst = old.regular.copy(), old.positions_only.copy(), old.worst.copy()
+    tail, worst_tail, cells = old.tail.copy(), old.worst_tail.copy(), old.cells.copy()
+    gain = terms.matrix.regular[rows]
+    moved = losses.group[group] - quantity @ gain
+    alone[group] = max(reduce_losses(moved, measure, weight=weight)[0], 0.0)
+    regular[group], worst[group] = _risk(moved + losses.orders[group], measure, weight)
+    far = losses.tail[group] - quantity @ terms.matrix.tail[rows] + losses.tail_orders[group]
+    tail[group], worst_tail[group] = _risk(far, Measure(kind="worst"), None)
+    for b in set(bucket.tolist()):
+        mine = bucket == b
+        cell = losses.cell[group, b] - quantity[mine] @ gain[mine]
+        cells[group, b] = max(reduce_losses(cell, measure, weight=weight)[0], 0.0)
+    return Scan(regular=regular, positions_only=alone, tail=tail, worst=worst, worst_tail=worst_tail, cells=cells)
+
+
+def _risk(losses: FloatArray, measure: Measure, weight: FloatArray | None) -> tuple[float, int]:
+    risk, worst = reduce_losses(losses, measure, weight=weight)
+    return (risk, worst) if risk > 0.0 else (0.0, -1)
 
 
 def what_if(
@@ -59,9 +169,58 @@ def what_if(
     candidates: tuple[str, ...] = (),
     group: str | None = None,
 ) -> WhatIf:
-    """Prepare what-ifs on an account; `candidates` are instruments it does not hold yet but may trade in `group`."""
+    """Prepare what-ifs on an account; `candidates` are instruments it does not hold yet but may trade in `group`.
+
+    Raises what `margin` raises.
+    """
     wide = with_added(account_alone(book, account), dict.fromkeys(candidates, 0.0), {}, group=group)
-    return WhatIf(book=wide, plan=plan(wide, snapshot, model))
+    return prepare(wide, plan(wide, snapshot, model))
+
+
+def prepare(alone: Book, ready: Plan) -> WhatIf:
+    """A what-if on a book of one account and its plan."""
+    inside = inside_scenarios(alone, ready)
+    lines = with_collateral(alone, inside) if inside.any() else alone.positions
+    return WhatIf(
+        book=alone,
+        plan=ready,
+        base=margin(alone, ready.snapshot, ready.model, prepared=ready),
+        inside=inside,
+        margined=stock(lines),
+        losses=_losses(alone, lines, ready),
+    )
+
+
+def _losses(book: Book, lines: Lines, ready: Plan) -> Losses:
+    terms = ready.terms
+    exposed, matrix, table = terms.exposure, terms.matrix, terms.table
+    groups, buckets = len(book.groups), len(exposed.names)
+    cell = np.zeros((groups, buckets, matrix.regular.shape[1]))
+    tail = np.zeros((groups, matrix.tail.shape[1]))
+    np.subtract.at(
+        cell,
+        (lines.owner, exposed.bucket[lines.instrument]),
+        lines.quantity[:, None] * matrix.regular[lines.instrument],
+    )
+    np.subtract.at(tail, lines.owner, lines.quantity[:, None] * matrix.tail[lines.instrument])
+    working = [
+        [order_losses(book.orders, g, part, exposed, table) for g in range(groups)]
+        for part in (matrix.regular, matrix.tail)
+    ]
+    together = pool_lines(book)
+    pool = np.zeros((len(book.pools), matrix.regular.shape[1]))
+    np.subtract.at(pool, together.owner, together.quantity[:, None] * matrix.regular[together.instrument])
+    measure = measure_of(terms.model.measure)
+    return Losses(
+        cell=cell,
+        group=cell.sum(axis=1),
+        orders=np.asarray(working[0]).reshape(groups, -1),
+        tail=tail,
+        tail_orders=np.asarray(working[1]).reshape(groups, -1),
+        pool=pool,
+        pool_risk=np.asarray([reduce_losses(row, measure, weight=matrix.weight)[0] for row in pool]),
+        scan=scan(lines, book.orders, matrix, exposed, table, terms.model.measure),
+    )
 
 
 def simulate(
@@ -76,8 +235,9 @@ def simulate(
 ) -> SimulateReport:
     """An account before and after adding positions and collateral, side by side.
 
-    `add` by instrument id, signed; `collateral` by (asset, chain), "" for no chain. Both sides are computed over the
-    same scenarios, those of the account after the change, so that their difference is due to the change alone.
+    `add` by instrument id, signed, dealt at the mark; `collateral` by (asset, chain), "" for no chain. Both sides are
+    computed over the same scenarios, those of the account after the change, so that their difference is due to the
+    change alone. Raises what `margin` raises.
     """
     alone = account_alone(book, account)
     after = with_added(alone, add or {}, collateral or {}, group=group)

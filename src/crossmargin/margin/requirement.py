@@ -17,7 +17,7 @@ from crossmargin.margin.addons import Stock, addons
 from crossmargin.margin.document import MarginModel
 from crossmargin.margin.exposure import Exposure
 from crossmargin.margin.rule import RuleTable, rule_margin
-from crossmargin.margin.scan import ScanMatrix, scan
+from crossmargin.margin.scan import Scan, ScanMatrix, scan
 from crossmargin.portfolio.book import Lines, Mode
 
 TERMS: Final = (
@@ -64,9 +64,14 @@ class Terms:
 
 def requirements(positions: Lines, orders: Lines, mode: IndexArray, terms: Terms, *, threads: int = 1) -> Requirements:
     """Requirements of the groups that own `positions` and `orders`; `mode` [group] as `portfolio.book.Mode`."""
+    choice = terms.model.measure
+    found = scan(positions, orders, terms.matrix, terms.exposure, terms.table, choice, threads=threads)
+    return requirements_of(found, stock(positions), stock(orders), mode, terms)
+
+
+def requirements_of(found: Scan, held: Stock, working: Stock, mode: IndexArray, terms: Terms) -> Requirements:
+    """Requirements from a scan that is known: every other term, and the factors."""
     groups, model = len(mode), terms.model
-    held, working = stock(positions), stock(orders)
-    found = scan(positions, orders, terms.matrix, terms.exposure, terms.table, model.measure, threads=threads)
     extra = addons(held, working, found.cells, terms.exposure, model)
     sum_alone = found.cells.sum(axis=1)
     offsets = np.maximum(sum_alone - found.positions_only, 0.0)
@@ -89,7 +94,9 @@ def requirements(positions: Lines, orders: Lines, mode: IndexArray, terms: Terms
         column = TERMS.index(name)
         initial[:, column] = np.where(is_portfolio, factor.initial * amount, 0.0)
         maintenance[:, column] = np.where(is_portfolio, factor.maintenance * amount, 0.0)
-    by_rule = rule_margin(held, working, terms.rules, terms.exposure, groups)
+    by_rule = (np.zeros(groups), np.zeros(groups))
+    if not is_portfolio.all():
+        by_rule = rule_margin(held, working, terms.rules, terms.exposure, groups)
     for target, amount in zip((initial, maintenance), by_rule, strict=True):
         target[:, TERMS.index("rule")] = np.where(is_portfolio, 0.0, amount)
     if model.option_value == "requirement":

@@ -107,12 +107,18 @@ def losses_with_orders(
     positions: Lines, orders: Lines, group: int, pnl: FloatArray, exposure: Exposure, table: InstrumentTable
 ) -> FloatArray:
     """Losses of one group in each scenario [scenario], every order filled where its fill hurts."""
-    mine, working = positions.of(group), orders.of(group)
+    mine = positions.of(group)
     losses = -(positions.quantity[mine] @ pnl[positions.instrument[mine]])
+    return np.asarray(losses + order_losses(orders, group, pnl, exposure, table))
+
+
+def order_losses(orders: Lines, group: int, pnl: FloatArray, exposure: Exposure, table: InstrumentTable) -> FloatArray:
+    """What the orders of a group can add to its loss in each scenario [scenario]: Σ max(0, loss if filled)."""
+    working = orders.of(group)
     rows, quantity = orders.instrument[working], orders.quantity[working]
     gain = gain_since(table, exposure, rows, quantity, orders.price[working])
     filled = -(quantity[:, None] * pnl[rows]) - gain[:, None]
-    return np.asarray(losses + np.maximum(filled, 0.0).sum(axis=0))
+    return np.asarray(np.maximum(filled, 0.0).sum(axis=0))
 
 
 def gain_since(

@@ -11,6 +11,7 @@ from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.errors import ExpiredInstrument, InvalidInput, MissingFactors
 from crossmargin.core.instant import format_instant, parse_instant
 from crossmargin.market import document as doc
+from crossmargin.market.arbitrage import require_free
 from crossmargin.market.curve import ForwardCurve, RateCurve
 from crossmargin.market.snapshot import USD, Asset, Liquidity, Mark, Snapshot, Underlying
 from crossmargin.market.surface import VolSurface
@@ -98,10 +99,16 @@ def _surface(s: doc.Surface, time_ns: int, where: str) -> VolSurface:
         raise InvalidInput("slices", where=where, value=0, limit="at least one", remedy="Leave the surface out.")
     for i, p in enumerate(s.slices):
         _check_slice(p, f"{where}.slices[{i}]")
+    expiry, params = (
+        _expiries(s.slices, time_ns, f"{where}.slices"),
+        [(p.a, p.b, p.rho, p.m, p.sigma) for p in s.slices],
+    )
+    if s.kind == "lognormal":
+        require_free(np.asarray(params), where=f"{where}.slices")
     return VolSurface(
         time_ns=time_ns,
-        expiry_ns=_expiries(s.slices, time_ns, f"{where}.slices"),
-        params=frozen([(p.a, p.b, p.rho, p.m, p.sigma) for p in s.slices]),
+        expiry_ns=expiry,
+        params=frozen(params),
         lognormal=s.kind == "lognormal",
         scale=check.positive(s.scale, "scale", where=where),
     )
