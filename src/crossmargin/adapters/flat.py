@@ -117,59 +117,51 @@ class _Collector:
 
     def _codes(self, series: pl.Series) -> IndexArray:
         codes = self.texts[series.name].codes(self._text(series))
-        if series.name in REQUIRED and (codes < 0).any():
-            raise self._missing(series.name, int(np.argmax(codes < 0)))
+        for row in np.flatnonzero(codes < 0)[:1] if series.name in REQUIRED else ():
+            raise self._missing(series.name, int(row))
         return codes
 
     def _text(self, series: pl.Series) -> pl.Series:
-        """A column as text: integers may name accounts, nothing else may."""
+        """A column as text: integers may name accounts and groups, nothing else may."""
         kind = series.dtype
         integers = kind.is_integer() and series.name in {"account", "group"}
-        if not (integers or kind in {pl.String, pl.Categorical, pl.Enum, pl.Null}):
-            raise InvalidInput(
-                f"type of column {series.name}",
-                where=self.table.where,
-                value=str(kind),
-                limit="text",
-                remedy="Write the column as text.",
-            )
+        if not (integers or isinstance(kind, pl.String | pl.Categorical | pl.Enum | pl.Null)):
+            raise self._mistyped(series, "text")
         return series.cast(pl.String)
 
     def _choices(self, series: pl.Series, choices: dict[str, int], default: int) -> NDArray[np.int8]:
-        texts = self._text(series)
+        texts = self._text(series).replace("", None)
         codes = coded(texts, list(choices), list(choices.values()))
-        empty = (texts.is_null() | (texts == "").fill_null(value=True)).to_numpy()
-        strange = (codes < 0) & ~empty
-        if strange.any():
-            row = int(np.argmax(strange))
-            check.known(texts[row], choices, series.name, where=self._at(row))
+        empty = texts.is_null().to_numpy()
+        for row in np.flatnonzero((codes < 0) & ~empty)[:1]:
+            check.known(texts[int(row)], choices, series.name, where=self._at(int(row)))
         return np.where(empty, default, codes).astype(np.int8)
 
     def _numbers(self, series: pl.Series) -> FloatArray:
         """A column as float64, NaN where a price is not given."""
-        if not (series.dtype.is_numeric() or series.dtype in {pl.String, pl.Null}):
-            raise InvalidInput(
-                f"type of column {series.name}",
-                where=self.table.where,
-                value=str(series.dtype),
-                limit="a number",
-                remedy="Write the column as numbers.",
-            )
+        if isinstance(series.dtype, pl.String):
+            series = series.replace("", None)
+        elif not (series.dtype.is_numeric() or isinstance(series.dtype, pl.Null)):
+            raise self._mistyped(series, "a number")
         numbers = series.cast(pl.Float64, strict=False)
-        absent = numbers.is_null()
-        given = absent & series.is_not_null()
-        if series.dtype == pl.String:
-            given &= (series != "").fill_null(value=True)
-        if given.any():
-            row = int(given.arg_true()[0])
+        for row in (numbers.is_null() & series.is_not_null()).arg_true()[:1]:
             raise InvalidInput(
                 series.name, where=self._at(row), value=series[row], limit="a number", remedy="Correct the row."
             )
-        if series.name in REQUIRED and absent.any():
-            raise self._missing(series.name, int(absent.arg_true()[0]))
-        for row in numbers.is_nan().fill_null(value=False).arg_true()[:1]:
-            check.finite(float("nan"), series.name, where=self._at(row))
+        for row in numbers.is_null().arg_true()[:1] if series.name in REQUIRED else ():
+            raise self._missing(series.name, row)
+        for row in (~numbers.is_finite()).arg_true()[:1]:
+            check.finite(numbers[row], series.name, where=self._at(row))
         return numbers.to_numpy().astype(np.float64)
+
+    def _mistyped(self, series: pl.Series, limit: str) -> InvalidInput:
+        return InvalidInput(
+            f"type of column {series.name}",
+            where=self.table.where,
+            value=str(series.dtype),
+            limit=limit,
+            remedy="Convert the column.",
+        )
 
     def _missing(self, column: str, row: int) -> InvalidInput:
         return InvalidInput(column, where=self._at(row), value="missing", limit="given", remedy="Complete the row.")

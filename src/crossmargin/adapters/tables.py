@@ -127,7 +127,7 @@ def _csv_header(path: Path) -> list[str]:
     except OSError as error:
         raise cannot_open(path, error) from None
     try:
-        return next(csv.reader([raw.decode().rstrip("\r\n")]), [])
+        return next(csv.reader([raw.decode().rstrip("\r\n")], strict=True), [])
     except (UnicodeDecodeError, csv.Error):
         raise UnreadableFile(
             str(path), reason="its first line is no CSV header", remedy="Write it as CSV in UTF-8."
