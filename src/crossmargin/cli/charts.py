@@ -27,6 +27,7 @@ from crossmargin.cli.svg import (
     ticks,
 )
 from crossmargin.cli.wording import (
+    chain_name,
     compact,
     label_text,
     level,
@@ -112,7 +113,8 @@ def waterfall(
         ):
             tip = f"{term.name}: {usd(value)} USD of {word} margin"
             colour = "credit" if value < 0.0 else class_
-            parts.append(bar(across(a), across(b), place.y(i) + y, height, colour, tip=tip))
+            if value:
+                parts.append(bar(across(a), across(b), place.y(i) + y, height, colour, tip=tip))
     parts.append(row_texts(place, names, figures, strong=[len(terms)]))
     entries = [("initial", "initial"), ("maintenance", "maintenance")]
     parts.append(legend(entries, place.left, 10.0))
@@ -172,7 +174,7 @@ def family_strips(lines: Sequence[ScenarioLine], width: float) -> Markup:
     names = [f"{family} ({len(members[family])})" for family in families]
     figures = [usd(min(s.pnl_usd for s in members[family])) for family in families]
     place = rows(names, figures, width)
-    across = scale([s.pnl_usd for s in lines], place.left + 4.0, place.right - 4.0)
+    across = scale([s.pnl_usd for s in lines], place.left + 14.0, place.right - 4.0)
     parts = [money_axis(across, place.top, place.bottom, title="P&L, USD")]
     worst = min(lines, key=lambda s: s.pnl_usd)
     for i, family in enumerate(families):
@@ -202,7 +204,8 @@ def attribution(shares: Sequence[Share], count: int, width: float) -> Markup:
     for i, s in enumerate(shown):
         class_ = "adds" if s.euler_usd >= 0.0 else "offsets"
         tip = f"{s.name}: {usd(s.euler_usd)} USD of the scan"
-        parts.append(bar(across(0.0), across(s.euler_usd), place.y(i), 11.0, class_, tip=tip))
+        if s.euler_usd:
+            parts.append(bar(across(0.0), across(s.euler_usd), place.y(i), 11.0, class_, tip=tip))
         if s.marginal_usd:
             tip = f"{s.name}: initial margin with it minus without it {usd(s.marginal_usd)} USD"
             parts.append(bar(across(0.0), across(s.marginal_usd), place.y(i) + 12.0, 6.0, "marginal", tip=tip))
@@ -277,7 +280,7 @@ def _distance_tip(distance: Distance, below: float | None, above: float | None) 
 
 def collateral_bars(lines: Sequence[CollateralLine], width: float) -> Markup:
     """Gross value of each holding, parted into what counts, what a cap cuts and what the haircut takes."""
-    names = [f"{c.asset} · {c.chain}" if c.chain else c.asset for c in lines]
+    names = [f"{c.asset} · {chain_name(c.chain)}" if c.chain else c.asset for c in lines]
     figures = [usd(c.recognised_usd) for c in lines]
     place = rows(names, figures, width, top=LINE + 6.0)
     across = scale([c.gross_usd for c in lines] + [c.recognised_usd for c in lines], place.left, place.right, pad=0.01)

@@ -47,8 +47,7 @@ def explain_page(report: ExplainReport, snapshot: Snapshot | None = None) -> str
     top = join(
         (
             header("margin explained", account.id, account.status, report.provenance),
-            page_sections.headline(account),
-            summary(explain_summary(report)),
+            page_sections.headline(account, explain_summary(report)),
         )
     )
     return document(f"{account.id} · margin", top, _explained(report, snapshot), report.provenance)
@@ -91,8 +90,7 @@ def _plain_page(account: AccountReport, provenance: Provenance) -> str:
     top = join(
         (
             header("margin", account.id, account.status, provenance),
-            page_sections.headline(account),
-            summary(account_summary(account, provenance)),
+            page_sections.headline(account, account_summary(account, provenance)),
         )
     )
     sections = [page_sections.requirement(account), page_sections.collateral(account)]
@@ -108,10 +106,11 @@ def _book_top(report: MarginReport) -> Markup:
         *(Tile(status.capitalize(), f"{count:,}", "accounts") for status, count in counts.items()),
     )
     short = [a for a in accounts if a.excess_initial_usd < 0.0]
-    sentences = [
+    states = (
         f"Of {named(len(accounts), 'account')}, {counts['healthy']:,} cover their initial margin,"
         f" {counts['restricted']:,} only their maintenance, and {counts['liquidation']:,} are in liquidation."
-    ]
+    )
+    sentences = [states]
     if short:
         missing = -sum(a.excess_initial_usd for a in short)
         sentences.append(
@@ -149,7 +148,7 @@ def _account_section(
         words = account_summary(account, provenance)
     else:
         parts, words = _explained(report, snapshot), explain_summary(report)
-    body = [page_sections.headline(account), summary(words)]
+    body = [page_sections.headline(account, words)]
     for part in parts:
         body += [element("h2", part.heading, class_="minor"), part.body]
     return Section(f"account-{index + 1}", f"{account.id}: {account.status}", join(body))

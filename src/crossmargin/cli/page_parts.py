@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from crossmargin.cli.svg import NARROW, WIDE, Markup, element, join
-from crossmargin.cli.wording import MINUS, STATUS_WORDS, Column, measure_words, moment
+from crossmargin.cli.wording import STATUS_WORDS, Column, measure_words, moment
 from crossmargin.engine.reports import Provenance, Status
 
 _SIGNS: Final[dict[Status, str]] = {"healthy": "●", "restricted": "▲", "liquidation": "■"}
@@ -128,8 +128,7 @@ def _table_row(columns: Sequence[Column], row: Sequence[str], *, last: bool) -> 
         if i == 0:
             written.append(element("th", cell, scope="row", class_=None if column.words else "n"))
         else:
-            negative = " minus" if not column.words and cell.startswith(MINUS) else ""
-            written.append(element("td", cell, class_=None if column.words else f"n{negative}"))
+            written.append(element("td", cell, class_=None if column.words else "n"))
     return element("tr", *written, class_="total" if last else None)
 
 
@@ -157,6 +156,11 @@ def figure(
 def grid(*parts: Markup) -> Markup:
     """Figures side by side where the page is wide."""
     return element("div", *parts, class_="grid")
+
+
+def columns_of(*parts: Markup) -> Markup:
+    """Figures of different heights in columns, each read downwards."""
+    return element("div", *parts, class_="columns")
 
 
 def card(body: Markup) -> Markup:

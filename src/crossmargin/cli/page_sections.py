@@ -7,12 +7,14 @@ from functools import partial
 from typing import Final
 
 from crossmargin.cli import charts, plots
-from crossmargin.cli.page_parts import Section, Tile, card, figure, grid, table, tiles
+from crossmargin.cli.page_parts import Section, Tile, card, columns_of, figure, grid, summary, table, tiles
 from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import (
     Column,
     account_collateral,
     account_groups,
+    chain_name,
+    chain_words,
     distance_words,
     equity_words,
     label_text,
@@ -46,8 +48,8 @@ WORST_SHOWN: Final = 10
 PARTS_SHOWN: Final = 14
 
 
-def headline(account: AccountReport) -> Markup:
-    """What is held, what must be held, what is left, and the way to liquidation."""
+def headline(account: AccountReport, words: Sequence[str]) -> Markup:
+    """What is held, what must be held, what is left, the way to liquidation, and all of it in words."""
     left = account.excess_initial_usd
     word = "Excess over initial margin" if left >= 0.0 else "Missing to initial margin"
     entries = (
@@ -58,7 +60,8 @@ def headline(account: AccountReport) -> Markup:
     )
     draw = partial(charts.gauge, account.margin_ratio, account.initial_usd, account.maintenance_usd)
     note = "Maintenance margin over equity."
-    return join((tiles(entries), figure(f"Margin ratio {ratio(account.margin_ratio)}", note, draw)))
+    gauge = figure("Margin ratio", note, draw)
+    return join((tiles(entries), element("div", summary(words), gauge, class_="lead")))
 
 
 def requirement(account: AccountReport) -> Section:
@@ -189,7 +192,7 @@ def causes(report: ExplainReport) -> Section:
         note = f"From {usd(change.before_initial_usd)} to {usd(change.after_initial_usd)} USD of initial margin."
         parts.append(figure("Change since the previous result", note, partial(charts.change_steps, change)))
     cards = [_positions_card(group) for group in report.groups if group.positions]
-    return Section("causes", "Who causes it", join((grid(*parts), *cards)))
+    return Section("causes", "Who causes it", join((columns_of(*parts), *cards)))
 
 
 def _share_table(what: str, shares: Sequence[Share]) -> Markup:
@@ -234,19 +237,17 @@ def distances(report: ExplainReport) -> Section:
             for d in report.distances
         ]
         numbers = table("Liquidation prices, everything else held", columns, rows, shown=False)
-        note = (
-            "Where equity meets maintenance margin if one price moves alone. Dot: now; band: where the account stands."
-        )
+        note = "Where equity meets maintenance margin if one price moves alone; the dot is now."
         draw = partial(charts.distance_bands, report.distances)
         parts.append(figure("Distance to liquidation", note, draw, numbers))
     for f in report.frontiers:
-        columns = (Column(f"{f.first} moves"), Column(f"{f.second} moves"))
+        pair = (Column(f"{f.first} moves"), Column(f"{f.second} moves"))
         points = [[percent(x, plus=True), percent(y, plus=True)] for x, y in (p for p in f.points if p is not None)]
-        numbers = table("Joint moves that bring liquidation", columns, points, shown=False)
+        numbers = table("Joint moves that bring liquidation", pair, points, shown=False)
         found = f"{len(points)} of {named(len(f.points), 'direction')} reach liquidation"
         note = f"Both prices move together; pool {f.pool} stands inside the line. {found}."
         parts.append(figure(f"{f.first} and {f.second} together", note, partial(plots.frontier_plane, f), numbers))
-    return Section("distances", "How far it is to liquidation", grid(*parts))
+    return Section("distances", "How far it is to liquidation", columns_of(*parts))
 
 
 def capacity(report: ExplainReport) -> Section:
@@ -272,7 +273,7 @@ def collateral(account: AccountReport) -> Section:
     columns = (*(Column(h, words=True) for h in ("asset", "chain", "issuer")), *map(Column, headings))
     rows = [
         [
-            *(c.asset, c.chain, c.issuer, quantity(c.amount), price(c.price_usd)),
+            *(c.asset, chain_words(c.chain), c.issuer, quantity(c.amount), price(c.price_usd)),
             *map(usd, (c.gross_usd, c.haircut_usd, c.capped_usd, c.recognised_usd)),
         ]
         for c in lines
@@ -285,7 +286,8 @@ def collateral(account: AccountReport) -> Section:
 def _chain_figure(account: AccountReport) -> Markup:
     sums: dict[str, float] = {}
     for line in account_collateral(account):
-        sums[line.chain or "off-chain"] = sums.get(line.chain or "off-chain", 0.0) + line.recognised_usd
+        name = chain_name(line.chain) or "off-chain"
+        sums[name] = sums.get(name, 0.0) + line.recognised_usd
     if len(sums) < 2:
         return Markup("")
     bars = [charts.Bar(chain, value) for chain, value in sorted(sums.items(), key=lambda item: -item[1])]
@@ -302,7 +304,9 @@ def smiles(names: Sequence[str], snapshot: Snapshot) -> Section:
         found = plots.smiles_of(underlying) if underlying is not None else ()
         if found:
             unit = "price units" if found[0].normal else "a year"
-            note = f"Implied vol ({unit}) within 2.5 standard deviations; strikes below at −2, 0 and +2. Heading: at the money."
+            note = (
+                f"Implied vol ({unit}) by strike, within 2.5 standard deviations; strikes are marked at −2, 0 and +2."
+            )
             draw = partial(plots.smile_panels, name, found)
             parts.append(figure(f"Smiles of {name}", note, draw, _smile_table(found)))
     return Section("market", "The market it was valued in", grid(*parts))

@@ -170,8 +170,9 @@ def spot_curve(curve: SpotCurve, distances: Sequence[Distance], width: float) ->
     up = scale(curve.pnl_usd, bottom, top, pad=0.06)
     points = list(zip(curve.moves, curve.pnl_usd, strict=True))
     parts = [_amount_axis(up, left, width - 6.0)]
-    title = f"move of {curve.underlying}, everything else held"
-    parts.append(percent_axis(across, top, bottom, title=title))
+    price = next((d.price for d in distances if d.underlying == curve.underlying), None)
+    title = f"{'move' if price is None else 'move and price'} of {curve.underlying}, everything else held"
+    parts.append(percent_axis(across, top, bottom, title=title, price=price))
     for class_, sign in (("area loss", -1.0), ("area gain", 1.0)):
         side = [(x, y if y * sign > 0.0 else 0.0) for x, y in _with_zeros(points)]
         closed = [(points[0][0], 0.0), *side, (points[-1][0], 0.0)]
@@ -180,9 +181,8 @@ def spot_curve(curve: SpotCurve, distances: Sequence[Distance], width: float) ->
     parts.append(line(across(0.0), top, across(0.0), bottom, "zero"))
     marks = _liquidations(curve, distances)
     parts += [_mark(across(move), words, i, top, bottom, width) for i, (move, words) in enumerate(marks)]
-    price = next((d.price for d in distances if d.underlying == curve.underlying), None)
     parts.append(_hover_strips(points, across, top, bottom, price))
-    return chart(f"P&L by the price of {curve.underlying}", width, bottom + _AXIS, *parts)
+    return chart(f"P&L by the price of {curve.underlying}", width, bottom + _AXIS + LINE, *parts)
 
 
 def _with_zeros(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from crossmargin.cli.wording import compact, percent
+from crossmargin.cli.wording import compact, level, percent
 
 EM: Final = 12.0
 GLYPH: Final = 0.58  # of the font size: the mean width of a glyph in common sans-serif faces, rounded up
@@ -165,6 +165,13 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
+def tick(x: float, y: float, words: str, across: Scale, *, class_: str = "tick") -> Markup:
+    """The label of a tick, moved inwards where it would leave the axis."""
+    half = text_width(words) / 2.0
+    at = min(max(x, across.start - half), across.end + 4.0 - half)
+    return label(at, y, words, anchor="middle", class_=class_)
+
+
 def money_axis(across: Scale, top: float, bottom: float, *, title: str = "USD") -> Markup:
     """Vertical grid lines with amounts under them, and a stronger line at zero."""
     count = max(2, int(abs(across.end - across.start) / 85.0))
@@ -172,22 +179,24 @@ def money_axis(across: Scale, top: float, bottom: float, *, title: str = "USD") 
     for value in ticks(across.low, across.high, count):
         x = across(value)
         parts.append(line(x, top, x, bottom, "zero" if value == 0.0 else "gridline"))
-        parts.append(label(x, bottom + LINE, compact(value), anchor="middle", class_="tick"))
+        parts.append(tick(x, bottom + LINE, compact(value), across))
     middle = (across.start + across.end) / 2.0
     parts.append(label(middle, bottom + 2 * LINE, title, anchor="middle", class_="tick"))
     return join(parts)
 
 
-def percent_axis(across: Scale, top: float, bottom: float, *, title: str) -> Markup:
-    """Vertical grid lines with moves in percent under them, and a stronger line at no move."""
+def percent_axis(across: Scale, top: float, bottom: float, *, title: str, price: float | None = None) -> Markup:
+    """Vertical grid lines with moves in percent under them, and the prices they lead to; a stronger one at no move."""
     count = max(2, int(abs(across.end - across.start) / 75.0))
     parts = []
     for value in ticks(across.low, across.high, count):
         x = across(value)
         parts.append(line(x, top, x, bottom, "zero" if value == 0.0 else "gridline"))
-        parts.append(label(x, bottom + LINE, percent(value, plus=True), anchor="middle", class_="tick"))
+        parts.append(tick(x, bottom + LINE, percent(value, plus=True), across))
+        if price is not None:
+            parts.append(tick(x, bottom + 2 * LINE, level(price * (1.0 + value)), across))
     middle = (across.start + across.end) / 2.0
-    parts.append(label(middle, bottom + 2 * LINE, title, anchor="middle", class_="tick"))
+    parts.append(label(middle, bottom + (2 if price is None else 3) * LINE, title, anchor="middle", class_="tick"))
     return join(parts)
 
 

@@ -29,6 +29,7 @@ from crossmargin.cli.wording import (
     Column,
     account_groups,
     account_summary,
+    chain_name,
     closest,
     compact,
     distance_words,
@@ -212,7 +213,7 @@ def _collateral(lines: Sequence[CollateralLine]) -> RenderableType:
     rows: list[Row] = [
         [
             line.asset,
-            line.chain,
+            chain_name(line.chain),
             quantity(line.amount),
             price(line.price_usd),
             *map(usd, (line.gross_usd, line.haircut_usd, line.capped_usd, line.recognised_usd)),

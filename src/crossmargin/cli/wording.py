@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from crossmargin.engine.reports import (
     AccountReport,
     CollateralLine,
@@ -31,6 +33,20 @@ STATUS_WORDS: Final[dict[Status, str]] = {
     "healthy": "equity covers initial margin",
     "restricted": "equity covers maintenance only: no new risk, no withdrawals",
     "liquidation": "equity does not cover maintenance",
+}
+# Names of CAIP-2 identifiers, from the CAIP namespaces (namespaces.chainagnostic.org) and, for eip155, the list of
+# ethereum-lists/chains; what is not here is shown by its identifier.
+CHAIN_NAMES: Final = {
+    "bip122:000000000019d6689c085ae165831e93": "Bitcoin",
+    "eip155:1": "Ethereum",
+    "eip155:10": "Optimism",
+    "eip155:56": "BNB Smart Chain",
+    "eip155:137": "Polygon",
+    "eip155:8453": "Base",
+    "eip155:42161": "Arbitrum One",
+    "eip155:43114": "Avalanche C-Chain",
+    "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp": "Solana",
+    "tron:0x2b6653dc": "Tron",
 }
 _SEVERITY: Final[dict[Status, int]] = {"healthy": 0, "restricted": 1, "liquidation": 2}
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -153,6 +169,17 @@ def label_text(label: str) -> str:
     return re.sub(r"(?<!\S)-(?=\d)", MINUS, label)
 
 
+def chain_name(chain: str) -> str:
+    """The name of a chain where it has a common one, else its CAIP-2 identifier; nothing for what is on no chain."""
+    return CHAIN_NAMES.get(chain, chain)
+
+
+def chain_words(chain: str) -> str:
+    """The name of a chain and its CAIP-2 identifier."""
+    name = CHAIN_NAMES.get(chain)
+    return f"{name} ({chain})" if name else chain
+
+
 def named(count: int, noun: str) -> str:
     """`1 account`, `12 accounts`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
@@ -230,9 +257,17 @@ def account_groups(account: AccountReport) -> tuple[GroupReport, ...]:
 
 
 def account_collateral(account: AccountReport) -> tuple[CollateralLine, ...]:
-    """Every holding of an account, the largest first."""
-    lines = (line for pool in account.pools for line in pool.collateral)
-    return tuple(sorted(lines, key=lambda line: -abs(line.gross_usd)))
+    """What an account holds by asset, chain and issuer, summed over its pools, the largest first."""
+    sums: dict[tuple[str, str, str], CollateralLine] = {}
+    for line in (line for pool in account.pools for line in pool.collateral):
+        key = (line.asset, line.chain, line.issuer)
+        sums[key] = _added(sums[key], line) if key in sums else line
+    return tuple(sorted(sums.values(), key=lambda line: -abs(line.gross_usd)))
+
+
+def _added(first: CollateralLine, second: CollateralLine) -> CollateralLine:
+    fields = ("amount", "gross_usd", "haircut_usd", "capped_usd", "recognised_usd")
+    return msgspec.structs.replace(first, **{f: getattr(first, f) + getattr(second, f) for f in fields})
 
 
 def closest(accounts: Sequence[AccountReport], count: int) -> tuple[AccountReport, ...]:
@@ -334,7 +369,7 @@ def _collateral_sentences(account: AccountReport) -> Iterator[str]:
     if gross > 0.0:
         yield (
             f"Haircuts and caps take {usd(off)} USD ({percent(off / gross)}) off collateral worth {usd(gross)} USD;"
-            f" the largest holding is {lines[0].asset}{f' on {lines[0].chain}' if lines[0].chain else ''}."
+            f" the largest holding is {lines[0].asset}{f' on {chain_name(lines[0].chain)}' if lines[0].chain else ''}."
         )
 
 
