@@ -109,17 +109,18 @@ def summary(sentences: Sequence[str]) -> Markup:
 def table(
     caption: str, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, total: bool = False, shown: bool = True
 ) -> Markup:
-    """A table that scrolls inside its own box where the page is narrow; `shown` false hides its caption from view."""
+    """A table that scrolls inside its own box where the page is narrow; `shown` puts its caption above as a heading."""
     cells = [list(row) for row in rows]
     heads = element("tr", *(element("th", c.heading, scope="col", class_=None if c.words else "n") for c in columns))
     body = [_table_row(columns, row, last=total and i == len(cells) - 1) for i, row in enumerate(cells)]
     made = element(
         "table",
-        element("caption", caption, class_=None if shown else "unseen"),
+        element("caption", caption),
         element("thead", heads),
         element("tbody", *body),
     )
-    return element("div", made, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    box = element("div", made, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return join((element("h3", caption), box)) if shown else box
 
 
 def _table_row(columns: Sequence[Column], row: Sequence[str], *, last: bool) -> Markup:

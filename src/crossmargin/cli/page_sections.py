@@ -110,7 +110,6 @@ def _pools_card(account: AccountReport) -> Markup:
         Column("excess"),
         Column("margin ratio"),
         Column("status", words=True),
-        Column("made of", words=True),
     )
     rows = [
         [
@@ -119,11 +118,12 @@ def _pools_card(account: AccountReport) -> Markup:
             *map(usd, (pool.equity_usd, pool.initial_usd, pool.maintenance_usd, pool.excess_initial_usd)),
             ratio(pool.margin_ratio),
             pool.status,
-            equity_words(pool),
         ]
         for pool in account.pools
     ]
-    return card(table("Pools: collateral and the groups it secures", columns, rows))
+    made = table("Pools: collateral and the groups it secures", columns, rows)
+    words = [element("p", f"{pool.id}: {equity_words(pool)}", class_="note") for pool in account.pools]
+    return card(join((made, *words)))
 
 
 def happens(report: ExplainReport) -> Section:

@@ -260,7 +260,7 @@ def frontier_plane(frontier: Frontier, width: float) -> Markup:
         tip = f"{frontier.first} {percent(x, plus=True)}, {frontier.second} {percent(y, plus=True)}: liquidation"
         parts.append(element("circle", element("title", tip), cx=across(x), cy=up(y), r=4.0, class_="hover"))
     parts.append(element("circle", element("title", "now"), cx=across(0.0), cy=up(0.0), r=4.5, class_="now"))
-    parts.append(label(across(0.0) + 8.0, up(0.0) - 7.0, "now", class_="strong"))
+    parts.append(label(across(0.0) + 8.0, up(0.0) - 7.0, "now", class_="strong now-word"))
     parts.append(label(right - 6.0, top + LINE, "liquidation", anchor="end", class_="edge-word"))
     middle = (top + bottom) / 2.0
     words = element(

@@ -187,7 +187,7 @@ def money_axis(across: Scale, top: float, bottom: float, *, title: str = "USD") 
 
 def percent_axis(across: Scale, top: float, bottom: float, *, title: str, price: float | None = None) -> Markup:
     """Vertical grid lines with moves in percent under them, and the prices they lead to; a stronger one at no move."""
-    count = max(2, int(abs(across.end - across.start) / 75.0))
+    count = max(2, int(abs(across.end - across.start) / 65.0))
     parts = []
     for value in ticks(across.low, across.high, count):
         x = across(value)
