@@ -1,0 +1,40 @@
+"""JSON Schemas of the documents that users write, for editors and for other languages."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+import msgspec
+
+from crossmargin.core.check import known
+from crossmargin.engine.model import ModelDocument
+from crossmargin.market.document import MarketDocument
+from crossmargin.portfolio.document import BookDocument
+from crossmargin.scenarios.document import StressDocument
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "book": BookDocument,
+    "market": MarketDocument,
+    "model": ModelDocument,
+    "stress": StressDocument,
+}
+
+
+def schema(document: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a book, market, model or stress document; raises `UnknownName` for any other."""
+    kind = DOCUMENTS[known(document, DOCUMENTS, "document", where="schema")]
+    described: dict[str, Any] = _tidied(msgspec.json.schema(kind))
+    heading = {"$schema": DIALECT, "title": f"Crossmargin {document}", "description": inspect.getdoc(kind)}
+    return heading | described
+
+
+def _tidied(part: Any) -> Any:
+    """A schema whose descriptions are without the indent of their docstrings."""
+    if isinstance(part, dict):
+        return {
+            key: inspect.cleandoc(value) if key == "description" and isinstance(value, str) else _tidied(value)
+            for key, value in part.items()
+        }
+    return [_tidied(item) for item in part] if isinstance(part, list) else part
