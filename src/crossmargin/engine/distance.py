@@ -21,7 +21,7 @@ from crossmargin.engine.whatif import WhatIf
 from crossmargin.market.snapshot import Underlying, bump
 
 PRICE_SPAN = (0.02, 25.0)  # prices searched, as multiples of the price now
-STEPS = 24  # points on each side, even in logs, between which the first change of sign is sought
+STEPS = 12  # points on each side, even in logs, between which the first change of sign is sought
 DIRECTIONS = 16
 TOLERANCE = 1e-10  # of ln(price)
 

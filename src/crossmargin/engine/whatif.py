@@ -73,14 +73,16 @@ class Losses:
 class WhatIf:
     """One account over a table of what it holds and may trade, with R and its losses known.
 
-    `inside` [pool] says whose collateral stands in the scenarios; `margined` are the lines with it.
+    `inside` [pool] says whose collateral stands in the scenarios; `margined` are the lines `held` with it.
     """
 
     book: Book
     plan: Plan
     base: MarginResult
     inside: BoolArray
+    held: Stock
     margined: Stock
+    orders: Stock
     losses: Losses
 
     def after(self, change: Mapping[str, float], *, group: int = 0) -> Answer:
@@ -96,13 +98,12 @@ class WhatIf:
         quantity = np.asarray([check.quantity(q, f"quantity of {n}", where="what-if") for n, q in change.items()])
         found = _scan_after(self, group, rows, quantity)
         held = _plus(self.margined, group, rows, quantity)
-        orders = stock(self.book.orders)
-        groups = requirements_of(found, held, orders, self.book.group_mode, self.plan.terms)
+        groups = requirements_of(found, held, self.orders, self.book.group_mode, self.plan.terms)
         return self._answer(groups, group, rows, quantity)
 
     def _answer(self, groups: Requirements, group: int, rows: IntArray, quantity: FloatArray) -> Answer:
         book, figures, ready = self.book, self.base.pools, self.plan
-        held = _plus(stock(book.positions), group, rows, quantity)
+        held = _plus(self.held, group, rows, quantity)
         equity = figures.collateral + figures.unsettled + position_values(book, ready.terms, held)
         losses = self.losses.pool
         pool = int(book.group_pool[group])
@@ -186,7 +187,9 @@ def prepare(alone: Book, ready: Plan) -> WhatIf:
         plan=ready,
         base=margin(alone, ready.snapshot, ready.model, prepared=ready),
         inside=inside,
+        held=stock(alone.positions),
         margined=stock(lines),
+        orders=stock(alone.orders),
         losses=_losses(alone, lines, ready),
     )
 

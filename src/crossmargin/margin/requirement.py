@@ -40,7 +40,7 @@ class Requirements:
 
     `scan_loss` [group] is the measure over regular scenarios before factors, `worst` [group] the column that set it
     (or the worst one, for other measures), −1 where nothing is lost; `worst_tail` the worst far move. `covered`
-    [group] is the loss that the requirement stands for: scan and offset cap before factors, or the rule's maintenance.
+    [group] is the loss of the positions that is not the collateral's: the scan, with the offset cap where it applies.
     """
 
     initial: FloatArray
@@ -107,7 +107,7 @@ def requirements_of(found: Scan, held: Stock, working: Stock, mode: IndexArray, 
         scan_loss=frozen(found.regular),
         worst=frozen(found.worst, np.int32),
         worst_tail=frozen(found.worst_tail, np.int32),
-        covered=frozen(np.where(is_portfolio, found.regular + offset_cap, by_rule[1])),
+        covered=frozen(found.regular + np.where(is_portfolio, offset_cap, 0.0)),
     )
 
 

@@ -120,9 +120,8 @@ def rule_margin(
 def _bracketed(notional: FloatArray, cap: FloatArray, rate: FloatArray) -> FloatArray:
     """Σ over tiers of rate × the part of `notional` in the tier [line]."""
     floor = np.concatenate([np.zeros((len(cap), 1)), cap[:, :-1]], axis=1)
-    part = np.clip(notional[:, None], floor, cap) - floor
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(part > 0.0, part * rate, 0.0).sum(axis=1))
+    part = np.maximum(np.minimum(notional[:, None], cap) - np.minimum(notional[:, None], floor), 0.0)
+    return np.asarray((part * rate).sum(axis=1))
 
 
 def _worst_quantities(positions: Stock, orders: Stock) -> tuple[Stock, FloatArray, FloatArray]:
