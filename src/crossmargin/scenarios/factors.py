@@ -6,6 +6,7 @@ absolutely (0.01 of a carry is one percent a year; a skew of 0.1 lifts the vol o
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from crossmargin.core.errors import InvalidInput, UnknownName
@@ -14,6 +15,8 @@ PRICE_KINDS: Final = ("spot", "index", "fx", "bond")
 RELATIVE_KINDS: Final = (*PRICE_KINDS, "vol", "peg", "backing", "chain")
 ABSOLUTE_KINDS: Final = ("fwd", "rate", "skew", "smile")
 KINDS: Final = RELATIVE_KINDS + ABSOLUTE_KINDS
+CURVE_KINDS: Final = ("fwd", "vol", "rate")  # these move by tenor; every other kind is one number
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 _UNIT_YEARS: Final = {"d": 1.0 / 365.0, "w": 7.0 / 365.0, "m": 1.0 / 12.0, "y": 1.0}
 
 
@@ -28,20 +31,24 @@ class Factor(NamedTuple):
 def parse_factor(text: str, *, where: str) -> Factor:
     """The parts of a factor name; a chain's own name may hold colons (`chain:eip155:1`).
 
-    Raises `UnknownName` for a kind that does not exist and `InvalidInput` for a node that is no tenor.
+    Raises `UnknownName` for a kind that does not exist and `InvalidInput` for a node that is no tenor, or that stands
+    behind a factor without tenors (its move would reach nothing).
     """
-    kind, colon, rest = text.partition(":")
-    if not colon or not rest or kind not in KINDS:
+    kind, _, rest = text.partition(":")
+    name, colon, node = (rest, "", "") if kind in ("chain", "backing") else rest.partition(":")
+    if not name or kind not in KINDS:
         raise UnknownName("factor", where=where, value=text, known=[f"{kind}:NAME" for kind in KINDS])
-    if kind in ("chain", "backing"):
-        return Factor(kind, rest, 0.0)
-    name, _, node = rest.partition(":")
-    return Factor(kind, name, parse_tenor(node, where=where) if node else 0.0)
+    if not colon:
+        return Factor(kind, name, 0.0)
+    if kind not in CURVE_KINDS:
+        limit = "without a node: only " + ", ".join(CURVE_KINDS) + " have tenors"
+        raise InvalidInput("factor", where=where, value=text, limit=limit, remedy=f"Write {kind}:{name}.")
+    return Factor(kind, name, parse_tenor(node, where=where))
 
 
 def parse_tenor(text: str, *, where: str) -> float:
     """Years of `30d`, `2w`, `6m` or `10y` (a day is 1/365 year)."""
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNIT_YEARS or not number.replace(".", "", 1).isdigit() or not float(number) > 0.0:
+    if unit not in _UNIT_YEARS or not _DECIMAL.fullmatch(number) or not 0.0 < float(number) < 1e6:
         raise InvalidInput("tenor", where=where, value=text, limit="like 30d, 6m or 10y", remedy="Correct the node.")
     return float(number) * _UNIT_YEARS[unit]

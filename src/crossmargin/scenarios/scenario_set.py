@@ -126,15 +126,17 @@ def collect(
 ) -> ScenarioSet:
     """The set of `scenarios`: regular ones in their order, then far moves.
 
-    Raises `InvalidInput` for shocks that are not finite, that take a price, vol or peg to zero or below, or for a
-    negative weight, horizon or damping; `UnknownName` for a factor kind that does not exist.
+    A column that names nodes of a curve moves the whole curve: linear between its own nodes, flat outside. Raises
+    `InvalidInput` for shocks that are not finite, that take a price, vol or peg to zero or below, for a negative
+    weight, horizon or damping, or for a node spelled in two ways; `UnknownName` for a factor kind that does not exist.
     """
     columns = sorted(scenarios, key=lambda s: s.family == TAIL)
     factors = tuple(dict.fromkeys(factor for s in columns for factor in s.shocks))
     position = {factor: i for i, factor in enumerate(factors)}
+    curves = _curves(factors, where)
     shock = np.zeros((len(factors), len(columns)))
     for j, s in enumerate(columns):
-        for factor, move in s.shocks.items():
+        for factor, move in _at_all_nodes(s.shocks, curves).items():
             shock[position[factor], j] = move
     _check_shocks(shock, factors, columns, where)
     return ScenarioSet(
@@ -147,6 +149,36 @@ def collect(
         damping=frozen([_not_negative(s.damping, "damping", s, where) for s in columns]),
         rules=dict(rules or {}),
     )
+
+
+def _curves(factors: Iterable[str], where: str) -> list[dict[str, float]]:
+    """The nodes (name to years) of each curve that has any."""
+    curves: dict[tuple[str, str], dict[str, float]] = {}
+    for factor in factors:
+        kind, name, years = parse_factor(factor, where=where)
+        nodes = curves.setdefault((kind, name), {}) if years else {}
+        twin = next((other for other, tenor in nodes.items() if tenor == years), "")
+        if twin:
+            raise InvalidInput(
+                "node", where=where, value=factor, limit=f"spelled as {twin}", remedy="Use one spelling."
+            )
+        nodes[factor] = years
+    return list(curves.values())
+
+
+def _at_all_nodes(shocks: Mapping[str, float], curves: Iterable[Mapping[str, float]]) -> Mapping[str, float]:
+    """The shocks of a column, its curves read at the nodes of the other columns too.
+
+    Without it a column that moves the 2-year rate would fade to nothing at ten years as soon as another column of
+    the set named that node.
+    """
+    spread = dict(shocks)
+    for nodes in curves:
+        own = sorted((nodes[factor], shocks[factor]) for factor in nodes if factor in shocks)
+        if own and len(own) < len(nodes):
+            years, moves = zip(*own, strict=True)
+            spread |= {factor: float(np.interp(tenor, years, moves)) for factor, tenor in nodes.items()}
+    return spread
 
 
 def still() -> ScenarioSet:
