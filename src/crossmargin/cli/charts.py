@@ -342,7 +342,7 @@ def ratio_histogram(ratios: Sequence[float], width: float) -> Markup:
         name = f"{10 * i} % to {10 * (i + 1)} %" if i < bins - 1 else f"above {10 * i} %"
         tip = element("title", f"{name}: {named(count, 'account')}")
         y = up(float(count))
-        class_ = "bad" if i >= 10 else "initial"
+        class_ = "loss" if i >= 10 else "initial"
         parts.append(element("rect", tip, x=x + 1.0, y=y, width=step - 2.0, height=bottom - y, class_=class_))
         if i % (1 if is_wide(width) else 2) == 0:
             parts.append(label(x, bottom + LINE, f"{10 * i} %", anchor="middle", class_="tick"))

@@ -7,7 +7,19 @@ from functools import partial
 from typing import Final
 
 from crossmargin.cli import charts, page_sections
-from crossmargin.cli.page_parts import Section, Tile, card, document, figure, grid, header, summary, table, tiles
+from crossmargin.cli.page_parts import (
+    Section,
+    Tile,
+    card,
+    document,
+    figure,
+    grid,
+    header,
+    status_pill,
+    summary,
+    table,
+    tiles,
+)
 from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import (
     Column,
@@ -128,7 +140,7 @@ def _closest_section(report: MarginReport) -> Section:
             a.id,
             *map(usd, (a.equity_usd, a.initial_usd, a.maintenance_usd, a.excess_initial_usd)),
             ratio(a.margin_ratio),
-            a.status,
+            status_pill(a.status),
         ]
         for a in shown
     ]
@@ -136,7 +148,8 @@ def _closest_section(report: MarginReport) -> Section:
     ratios = [float("inf") if a.margin_ratio is None else a.margin_ratio for a in report.accounts]
     note = "Number of accounts by maintenance over equity; from 100 % on they are in liquidation."
     spread = figure("Margin ratios of all accounts", note, partial(charts.ratio_histogram, ratios))
-    return Section("closest", "Closest to their limit", grid(spread, made) if len(ratios) > CLOSEST_SHOWN else made)
+    parts = (grid(spread), made) if len(ratios) > CLOSEST_SHOWN else (made,)
+    return Section("closest", "Closest to their limit", join(parts))
 
 
 def _account_section(
@@ -161,7 +174,7 @@ def stress_page(report: StressReport) -> str:
     top = join(
         (
             header("stress test", name, None, report.provenance),
-            summary(stress_summary(shown[0])) if len(shown) == 1 else Markup(""),
+            join((_stress_tiles(shown[0]), summary(stress_summary(shown[0])))) if len(shown) == 1 else Markup(""),
         )
     )
     sections = []
@@ -175,6 +188,16 @@ def stress_page(report: StressReport) -> str:
 def _worst_share(account: StressAccount) -> float:
     worst = min((line.pnl_usd for line in account.lines), default=0.0)
     return worst / account.equity_usd if account.equity_usd > 0.0 else float("-inf")
+
+
+def _stress_tiles(account: StressAccount) -> Markup:
+    entries = [Tile("Held", usd(account.equity_usd), "equity after haircuts, USD")]
+    if account.lines:
+        ordered = sorted(account.lines, key=lambda line: line.pnl_usd)
+        worst, left = ordered[0], account.equity_usd + ordered[0].pnl_usd
+        entries.append(Tile("Worst shock", usd(worst.pnl_usd), label_text(worst.label)))
+        entries.append(Tile("Left after it", usd(left), "USD", "" if left >= 0.0 else "short"))
+    return tiles(entries)
 
 
 def _stressed(account: StressAccount) -> Markup:
@@ -191,9 +214,10 @@ def _stressed(account: StressAccount) -> Markup:
         ]
         note = f"P&L of positions and collateral before haircuts, against {usd(account.equity_usd)} USD of equity."
         draw = partial(charts.signed_bars, "P&L by named shock", bars)
-        parts.append(figure("Named shocks", note, draw, table("Named shocks", columns, rows, shown=False)))
+        parts.append(figure("Named shocks", note, draw))
         parts.append(card(table("Shocks and what would be left", columns, rows)))
-    return grid(*parts, *map(page_sections.risk_array_figure, account.risk_arrays))
+    arrays = sorted(account.risk_arrays, key=lambda a: a.underlying != "all")
+    return grid(*parts, *map(page_sections.risk_array_figure, arrays))
 
 
 def _of(value: float, whole: float) -> str:
@@ -212,7 +236,7 @@ def simulate_page(report: SimulateReport) -> str:
     entries = [Tile(name, usd(b), f"{usd(b - a, plus=True)} from {usd(a)} USD") for name, a, b in pairs]
     rows = [[name, usd(a), usd(b), usd(b - a, plus=True)] for name, a, b in pairs]
     rows.append(["Margin ratio", ratio(before.margin_ratio), ratio(after.margin_ratio), ""])
-    rows.append(["Status", before.status, after.status, ""])
+    rows.append(["Status", status_pill(before.status), status_pill(after.status), ""])
     columns = (Column("USD", words=True), Column("before"), Column("after"), Column("change"))
     gauges = grid(*(_gauge_figure(word, a) for word, a in (("before", before), ("after", after))))
     top = join(

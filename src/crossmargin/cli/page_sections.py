@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from crossmargin.cli import charts, plots
-from crossmargin.cli.page_parts import Section, Tile, card, columns_of, figure, grid, summary, table, tiles
+from crossmargin.cli.page_parts import Section, Tile, card, columns_of, figure, grid, status_pill, summary, table, tiles
 from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import (
     Column,
@@ -25,13 +25,16 @@ from crossmargin.cli.wording import (
     price,
     quantity,
     ratio,
+    reachable,
     scenario_clause,
     usd,
     worst_cell,
 )
 from crossmargin.engine.reports import (
     AccountReport,
+    Distance,
     ExplainReport,
+    Frontier,
     GroupExplanation,
     GroupReport,
     PositionLine,
@@ -117,7 +120,7 @@ def _pools_card(account: AccountReport) -> Markup:
             pool.asset,
             *map(usd, (pool.equity_usd, pool.initial_usd, pool.maintenance_usd, pool.excess_initial_usd)),
             ratio(pool.margin_ratio),
-            pool.status,
+            status_pill(pool.status),
         ]
         for pool in account.pools
     ]
@@ -128,7 +131,7 @@ def _pools_card(account: AccountReport) -> Markup:
 
 def happens(report: ExplainReport) -> Section:
     """What would happen: risk arrays, curves, worst scenarios."""
-    parts = [risk_array_figure(array) for array in report.risk_arrays]
+    parts = [risk_array_figure(a) for a in sorted(report.risk_arrays, key=lambda a: a.underlying != "all")]
     parts += [_curve_figure(curve, report) for curve in report.spot_curves]
     for group in report.groups:
         if group.scenarios:
@@ -175,7 +178,7 @@ def _scenario_table(lines: Sequence[ScenarioLine]) -> Markup:
 
 
 def causes(report: ExplainReport) -> Section:
-    """Who causes the requirement: positions, underlyings and pools."""
+    """Who causes the requirement: positions, underlyings and groups."""
     note = "Solid: share of the scan, all shares adding up to it. Outline: initial margin with it minus without it."
     parts = []
     for group in report.groups:
@@ -186,7 +189,7 @@ def causes(report: ExplainReport) -> Section:
                 parts.append(figure(f"{group.id} by {what}", note, draw, _share_table(what, shares)))
     if len(report.pools) > 1:
         draw = partial(charts.attribution, report.pools, PARTS_SHOWN)
-        parts.append(figure("The account by pool", note, draw, _share_table("pool", report.pools)))
+        parts.append(figure("The account by group", note, draw, _share_table("group", report.pools)))
     if report.change is not None:
         change = report.change
         note = f"From {usd(change.before_initial_usd)} to {usd(change.after_initial_usd)} USD of initial margin."
@@ -223,31 +226,31 @@ def _position_row(p: PositionLine) -> list[str]:
 
 def distances(report: ExplainReport) -> Section:
     """How far it is to liquidation, one price at a time and two together."""
-    parts = []
-    if report.distances:
-        columns = (
-            Column("underlying", words=True),
-            Column("pool", words=True),
-            Column("price"),
-            Column("if it falls to"),
-            Column("if it rises to"),
-        )
-        rows = [
-            [d.underlying, d.pool, price(d.price), distance_words(d, "below"), distance_words(d, "above")]
-            for d in report.distances
-        ]
-        numbers = table("Liquidation prices, everything else held", columns, rows, shown=False)
-        note = "Where equity meets maintenance margin if one price moves alone; the dot is now."
-        draw = partial(charts.distance_bands, report.distances)
-        parts.append(figure("Distance to liquidation", note, draw, numbers))
-    for f in report.frontiers:
-        pair = (Column(f"{f.first} moves"), Column(f"{f.second} moves"))
-        points = [[percent(x, plus=True), percent(y, plus=True)] for x, y in (p for p in f.points if p is not None)]
-        numbers = table("Joint moves that bring liquidation", pair, points, shown=False)
-        found = f"{len(points)} of {named(len(f.points), 'direction')} reach liquidation"
-        note = f"Both prices move together; pool {f.pool} stands inside the line. {found}."
-        parts.append(figure(f"{f.first} and {f.second} together", note, partial(plots.frontier_plane, f), numbers))
+    parts = [_distance_figure(report.distances)] if report.distances else []
+    parts += map(_frontier_figure, report.frontiers)
     return Section("distances", "How far it is to liquidation", columns_of(*parts))
+
+
+def _distance_figure(lines: Sequence[Distance]) -> Markup:
+    headings = ("price", "if it falls to", "if it rises to")
+    columns = (Column("underlying", words=True), Column("pool", words=True), *map(Column, headings))
+    rows = [
+        [d.underlying, d.pool, price(d.price), distance_words(d, "below"), distance_words(d, "above")] for d in lines
+    ]
+    made = table("Liquidation prices, everything else held", columns, rows, shown=False)
+    found, safe = reachable(lines)
+    note = "Where equity meets maintenance margin if one price moves alone; the dot is now."
+    return figure("Distance to liquidation", f"{note} {safe}", partial(charts.distance_bands, found), made)
+
+
+def _frontier_figure(frontier: Frontier) -> Markup:
+    columns = (Column(f"{frontier.first} moves"), Column(f"{frontier.second} moves"))
+    points = [[percent(x, plus=True), percent(y, plus=True)] for x, y in filter(None, frontier.points)]
+    made = table("Joint moves that bring liquidation", columns, points, shown=False)
+    found = f"{len(points)} of {named(len(frontier.points), 'direction')} searched lead to liquidation"
+    note = f"Both prices move together, everything else held; pool {frontier.pool} stands inside the line. {found}."
+    title = f"{frontier.first} and {frontier.second} together, pool {frontier.pool}"
+    return figure(title, note, partial(plots.frontier_plane, frontier), made)
 
 
 def capacity(report: ExplainReport) -> Section:

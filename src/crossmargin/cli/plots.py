@@ -25,6 +25,7 @@ from crossmargin.cli.svg import (
     percent_axis,
     scale,
     text_width,
+    tick,
     ticks,
 )
 from crossmargin.cli.wording import compact, level, moment, percent, relative, usd, worst_cell
@@ -37,6 +38,7 @@ _DEEP: Final = 0.78  # the shade from which light text reads better than dark
 _AXIS: Final = 2 * LINE + 6.0
 _REACH_SD: Final = 2.5
 _PANELS: Final = 9
+_ROUND_MOVES: Final = (0.0, -0.5, 1.0, -0.9, 9.0, -0.2, 0.2, 3.0, -0.75, 0.5, -0.1, 0.1, -0.3, 19.0, -0.05, 0.05)
 
 
 def heat_map(array: RiskArray, width: float) -> Markup:
@@ -240,43 +242,70 @@ def _hover_strips(
 def frontier_plane(frontier: Frontier, width: float) -> Markup:
     """Joint moves of two underlyings: inside the line the pool stands, outside it is liquidated.
 
-    Directions are taken as equally spaced; one without an edge is open up to the border of the plot.
+    Axes are even in log moves, as the directions of the search are; a direction without an edge is open up to the
+    border of the plot.
     """
-    found = [p for p in frontier.points if p is not None]
     left, top = 58.0, 8.0
     side = min(width - left - 6.0, 400.0)
     right, bottom = left + side, top + side
-    across, up = _plane_scale([p[0] for p in found], left, right), _plane_scale([p[1] for p in found], bottom, top)
+    points = [None if p is None else (_log(p[0]), _log(p[1])) for p in frontier.points]
+    found = [p for p in points if p is not None]
+    across, up = _log_scale([x for x, _ in found], left, right), _log_scale([y for _, y in found], bottom, top)
+    outline = [_edge_point(p, i, len(points), across, up) for i, p in enumerate(points)]
     parts = [element("rect", x=left, y=top, width=side, height=side, class_="lost")]
-    outline = [_edge_point(p, i, len(frontier.points), across, up) for i, p in enumerate(frontier.points)]
-    if outline:
-        parts.append(path(outline, "safe", closed=True))
-    parts.append(percent_axis(across, top, bottom, title=f"move of {frontier.first}"))
-    for value in ticks(up.low, up.high, 5):
-        parts.append(line(left, up(value), right, up(value), "zero" if value == 0.0 else "gridline"))
-        parts.append(label(left - 6.0, up(value) + 4.0, percent(value, plus=True), anchor="end", class_="tick"))
-    parts += [path([(across(x), up(y)) for x, y in run], "frontier") for run in _runs(frontier.points)]
+    parts += [path(outline, "safe", closed=True)] if outline else []
+    parts.append(_log_axes(across, up, frontier))
+    parts += [path([(across(x), up(y)) for x, y in run], "frontier") for run in _runs(points)]
     for x, y in found:
-        tip = f"{frontier.first} {percent(x, plus=True)}, {frontier.second} {percent(y, plus=True)}: liquidation"
-        parts.append(element("circle", element("title", tip), cx=across(x), cy=up(y), r=4.0, class_="hover"))
+        moves = f"{frontier.first} {_log_words(x)}, {frontier.second} {_log_words(y)}"
+        parts.append(element("circle", element("title", moves), cx=across(x), cy=up(y), r=4.0, class_="spot"))
     parts.append(element("circle", element("title", "now"), cx=across(0.0), cy=up(0.0), r=4.5, class_="now"))
     parts.append(label(across(0.0) + 8.0, up(0.0) - 7.0, "now", class_="strong now-word"))
     parts.append(label(right - 6.0, top + LINE, "liquidation", anchor="end", class_="edge-word"))
-    middle = (top + bottom) / 2.0
-    words = element(
-        "text",
-        f"move of {frontier.second}",
-        transform=f"translate(12 {number(middle)}) rotate(-90)",
-        text_anchor="middle",
-        class_="tick",
-    )
     title = f"Joint moves of {frontier.first} and {frontier.second} that bring pool {frontier.pool} to liquidation"
-    return chart(title, max(width if not is_wide(width) else right + 6.0, right + 6.0), bottom + _AXIS, *parts, words)
+    return chart(title, right + 6.0, bottom + _AXIS, *parts)
 
 
-def _plane_scale(values: Sequence[float], start: float, end: float) -> Scale:
+def _log(move: float) -> float:
+    return math.log1p(max(move, -0.999))
+
+
+def _log_words(log_move: float) -> str:
+    return percent(math.expm1(log_move), plus=True)
+
+
+def _log_scale(values: Sequence[float], start: float, end: float) -> Scale:
     reach = 1.15 * max([0.1, *map(abs, values)])
-    return Scale(max(-1.0, -reach), reach, start, end)
+    return Scale(-reach, reach, start, end)
+
+
+def _log_ticks(over: Scale, room: float) -> list[float]:
+    """Round moves on an axis of log moves, the important ones first, none nearer to another than `room` pixels."""
+    chosen: list[float] = []
+    for move in _ROUND_MOVES:
+        at = math.log1p(move)
+        if over.low <= at <= over.high and all(abs(over(at) - over(other)) >= room for other in chosen):
+            chosen.append(at)
+    return chosen
+
+
+def _log_axes(across: Scale, up: Scale, frontier: Frontier) -> Markup:
+    left, right, bottom, top = across.start, across.end, up.start, up.end
+    parts = []
+    for value in _log_ticks(across, 52.0):
+        x = across(value)
+        parts.append(line(x, top, x, bottom, "gridline" if value else "zero"))
+        parts.append(tick(x, bottom + LINE, _log_words(value), across))
+    for value in _log_ticks(up, 30.0):
+        y = up(value)
+        parts.append(line(left, y, right, y, "gridline" if value else "zero"))
+        parts.append(label(left - 6.0, y + 4.0, _log_words(value), anchor="end", class_="tick"))
+    words = f"move of {frontier.first}"
+    parts.append(label((left + right) / 2.0, bottom + 2 * LINE, words, anchor="middle", class_="tick"))
+    upright = f"translate(10 {number((top + bottom) / 2.0)}) rotate(-90)"
+    words = f"move of {frontier.second}"
+    parts.append(element("text", words, transform=upright, text_anchor="middle", class_="tick"))
+    return join(parts)
 
 
 def _edge_point(
@@ -287,13 +316,12 @@ def _edge_point(
         return across(point[0]), up(point[1])
     angle = 2.0 * math.pi * index / count
     x, y = math.cos(angle), math.sin(angle)
-    rooms = [
-        (edge / d)
-        for d, edges in ((x, (across.low, across.high)), (y, (up.low, up.high)))
+    reach = min(
+        edge / part
+        for part, edges in ((x, (across.low, across.high)), (y, (up.low, up.high)))
         for edge in edges
-        if abs(d) > 1e-12 and edge / d > 0.0
-    ]
-    reach = min(rooms)
+        if abs(part) > 1e-12 and edge / part > 0.0
+    )
     return across(reach * x), up(reach * y)
 
 

@@ -42,6 +42,7 @@ from crossmargin.cli.wording import (
     price,
     quantity,
     ratio,
+    reachable,
     scenario_clause,
     status_counts,
     stress_summary,
@@ -100,7 +101,7 @@ def explain_tables(report: ExplainReport) -> RenderableType:
     worst = {group.id: group for group in account_groups(account)}
     for group in report.groups:
         parts += _group_explanation(group, worst.get(group.id))
-    parts += _shares("Attribution by pool, USD", "pool", report.pools)
+    parts += _shares("Attribution by group, USD", "group", report.pools)
     parts += _distances(report.distances)
     parts += _frontiers(report.frontiers)
     parts += _capacity(report.capacity)
@@ -338,24 +339,17 @@ def _shares(title: str, what: str, shares: Sequence[Share]) -> Iterator[Renderab
 
 
 def _distances(distances: Sequence[Distance]) -> Iterator[RenderableType]:
-    if distances:
-        several = len({d.pool for d in distances}) > 1
-        columns = (
-            Column("underlying", words=True),
-            Column("price"),
-            Column("if it falls to"),
-            Column("if it rises to"),
-        )
+    found, safe = reachable(distances)
+    if found:
+        headings = ("price", "if it falls to", "if it rises to")
+        columns = (Column("underlying", words=True), Column("pool", words=True), *map(Column, headings))
         rows: list[Row] = [
-            [
-                f"{d.underlying} ({d.pool})" if several else d.underlying,
-                price(d.price),
-                distance_words(d, "below"),
-                distance_words(d, "above"),
-            ]
-            for d in distances
+            [d.underlying, d.pool, price(d.price), distance_words(d, "below"), distance_words(d, "above")]
+            for d in found
         ]
         yield table("Liquidation, everything else held", columns, rows)
+    if safe:
+        yield prose((safe,))
 
 
 def _frontiers(frontiers: Sequence[Frontier]) -> Iterator[RenderableType]:

@@ -299,6 +299,13 @@ def distance_words(distance: Distance, side: str) -> str:
     return f"{NEVER} {'down' if side == 'below' else 'up'} to {level(edge)}"
 
 
+def reachable(distances: Sequence[Distance]) -> tuple[tuple[Distance, ...], str]:
+    """The distances that end somewhere, and a sentence that names the prices that do not."""
+    found = tuple(d for d in distances if d.below is not None or d.above is not None)
+    safe = [f"{d.underlying} ({d.pool})" for d in distances if d.below is None and d.above is None]
+    return found, f"No price of these leads there: {', '.join(safe)}." if safe else ""
+
+
 def nearest(distances: Sequence[Distance]) -> tuple[Distance, float, float] | None:
     """The distance with the smallest relative move to liquidation: (distance, price, move)."""
     found = [
