@@ -1,0 +1,248 @@
+"""What the commands do: read, compute, then print and write; nothing is written before all is computed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from crossmargin.adapters.files import read_book, read_market, read_model, read_stress
+from crossmargin.adapters.writing import replacing, write_text
+from crossmargin.cli.inputs import parse_addition, parse_collateral, summed
+from crossmargin.cli.output import enter_text, print_report, progress_bar
+from crossmargin.core.check import known
+from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.accounts import margin_report
+from crossmargin.engine.explain import Previous
+from crossmargin.engine.explain import explain as explain_account
+from crossmargin.engine.margin import MarginResult
+from crossmargin.engine.margin import margin as margin_book
+from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.plan import Progress
+from crossmargin.engine.reports import AccountReport, MarginReport
+from crossmargin.engine.stress import stress as stress_book
+from crossmargin.engine.variants import account_alone
+from crossmargin.engine.whatif import simulate as simulate_account
+from crossmargin.market.snapshot import Snapshot
+from crossmargin.portfolio.book import Book
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+REPORTED_WHOLE = 100  # accounts of a book that are reported with all their parts, if only in totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The files that every command reads."""
+
+    book: Path
+    market: Path
+    model: str
+    instruments: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a what-if adds, as the user writes it."""
+
+    add: tuple[str, ...]
+    collateral: tuple[str, ...]
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """The files of an earlier result; what is not named is as it is now."""
+
+    book: Path | None
+    market: Path | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loaded:
+    """The values of `Inputs`."""
+
+    book: Book
+    snapshot: Snapshot
+    model: ModelDocument
+
+
+def margin(
+    inputs: Inputs,
+    *,
+    account: str | None,
+    as_json: bool,
+    html: Path | None,
+    out: Path | None,
+    rows: Literal["account", "group"],
+    threads: int,
+) -> None:
+    """Margin a book, print its report, and write it where wanted."""
+    if out is not None:
+        from crossmargin.adapters.results import check_suffix
+
+        check_suffix(out)
+    with progress_bar() as progress:
+        now = _load(inputs, progress)
+        book = now.book if account is None else account_alone(now.book, account)
+        result = margin_book(book, now.snapshot, now.model, threads=threads, progress=progress)
+        whole = as_json or len(book.accounts) <= REPORTED_WHOLE
+        report = margin_report(result) if whole else _totals(result)
+    with ExitStack() as files:
+        if out is not None:
+            from crossmargin.adapters.results import write_table
+
+            write_table(files.enter_context(replacing(out)), result, suffix=out.suffix.lower(), by=rows)
+        if html is not None:
+            from crossmargin.cli.page import margin_page
+
+            enter_text(files, html, margin_page(report, snapshot=now.snapshot))
+    print_report(report, as_json=as_json, tables=_margin_tables)
+
+
+def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bool, html: Path | None) -> None:
+    """Compare an account before and after a change."""
+    add = summed(parse_addition(text) for text in change.add)
+    collateral = summed(parse_collateral(text) for text in change.collateral)
+    with progress_bar() as progress:
+        now = _load(inputs, progress)
+        report = simulate_account(
+            now.book,
+            now.snapshot,
+            now.model,
+            account=_one_account(now.book, account, inputs.book),
+            add=add,
+            collateral=collateral,
+            group=change.group,
+        )
+    from crossmargin.cli.tables import simulate_tables
+
+    if html is not None:
+        from crossmargin.cli.page import simulate_page
+
+        write_text(html, simulate_page(report))
+    print_report(report, as_json=as_json, tables=simulate_tables)
+
+
+def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, html: Path | None) -> None:
+    """Explain one account."""
+    with progress_bar() as progress:
+        now = _load(inputs, progress)
+        report = explain_account(
+            now.book,
+            now.snapshot,
+            now.model,
+            account=_one_account(now.book, account, inputs.book),
+            previous=_previous(inputs, then, now),
+            progress=progress,
+        )
+    from crossmargin.cli.tables import explain_tables
+
+    if html is not None:
+        from crossmargin.cli.page import explain_page
+
+        write_text(html, explain_page(report, now.snapshot))
+    print_report(report, as_json=as_json, tables=explain_tables)
+
+
+def stress(inputs: Inputs, *, scenarios: Path | None, account: str | None, as_json: bool, html: Path | None) -> None:
+    """Stress a book, or one of its accounts."""
+    with progress_bar() as progress:
+        now = _load(inputs, progress)
+        shocks = read_stress(scenarios) if scenarios is not None else None
+        book = now.book if account is None else account_alone(now.book, account)
+        report = stress_book(book, now.snapshot, now.model, scenarios=shocks)
+    from crossmargin.cli.tables import stress_tables
+
+    if html is not None:
+        from crossmargin.cli.page import stress_page
+
+        write_text(html, stress_page(report))
+    print_report(report, as_json=as_json, tables=stress_tables)
+
+
+def demo() -> None:
+    """Margin and explain the bundled book, and write report.html."""
+    from crossmargin.cli.page import margin_page
+    from crossmargin.cli.tables import explain_tables
+
+    with progress_bar() as progress, resources.as_file(resources.files("crossmargin.cli").joinpath("demo")) as folder:
+        inputs = Inputs(book=folder / "book.toml", market=folder / "market.toml", model="crossmargin-grid")
+        now = _load(inputs, progress)
+        report = margin_report(margin_book(now.book, now.snapshot, now.model, progress=progress))
+        explained = [
+            explain_account(now.book, now.snapshot, now.model, account=name, progress=progress)
+            for name in now.book.accounts
+        ]
+    target = Path("report.html")
+    write_text(target, margin_page(report, explained, now.snapshot))
+    print_report(report, as_json=False, tables=_margin_tables)
+    for explanation in explained:
+        print_report(explanation, as_json=False, tables=explain_tables)
+    print(f"Wrote {target}: open it in a browser.")
+
+
+def _load(inputs: Inputs, progress: Progress) -> Loaded:
+    model = read_model(inputs.model)
+    snapshot = read_market(inputs.market)
+    progress("reading the book", 0, 0)
+    return Loaded(
+        book=read_book(inputs.book, market=snapshot, instruments=inputs.instruments), snapshot=snapshot, model=model
+    )
+
+
+def _previous(inputs: Inputs, then: Then, now: Loaded) -> Previous | None:
+    if then.book is None and then.market is None and then.model is None:
+        return None
+    snapshot = now.snapshot if then.market is None else read_market(then.market)
+    return Previous(
+        book=read_book(then.book or inputs.book, market=snapshot, instruments=inputs.instruments),
+        snapshot=snapshot,
+        model=now.model if then.model is None else read_model(then.model),
+    )
+
+
+def _one_account(book: Book, account: str | None, path: Path) -> str:
+    """The account that is meant: the one that is named, or the only one."""
+    if account is None and len(book.accounts) == 1:
+        return book.accounts[0]
+    if account is None:
+        raise InvalidInput(
+            "number of accounts",
+            where=str(path),
+            value=len(book.accounts),
+            limit="1, or one named by --account",
+            remedy=f"Name one: --account {book.accounts[0]}" if book.accounts else "Add an account to the book.",
+        )
+    return known(account, book.accounts, "account", where=str(path), remedy="Name an account of the book.")
+
+
+def _totals(result: MarginResult) -> MarginReport:
+    """The report of a large book: every account without its parts."""
+    from crossmargin.adapters.results import account_columns
+    from crossmargin.engine.accounts import provenance
+
+    columns = account_columns(result)
+    names = {"id": "account"} | {
+        field: field for field in AccountReport.__struct_fields__ if field not in {"id", "pools"}
+    }
+    figures = {field: list(columns[column]) for field, column in names.items()}
+    rows = zip(*figures.values(), strict=True)
+    accounts = msgspec.convert(
+        [dict(zip(figures, row, strict=True)) | {"pools": ()} for row in rows], tuple[AccountReport, ...]
+    )
+    return MarginReport(
+        provenance=provenance(result), accounts=msgspec.convert(accounts, tuple[AccountReport, ...], strict=False)
+    )
+
+
+def _margin_tables(report: MarginReport) -> RenderableType:
+    from crossmargin.cli.tables import margin_tables
+
+    return margin_tables(report)

@@ -1,0 +1,240 @@
+"""The command line. Nothing slow is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from crossmargin import __version__
+from crossmargin.core.errors import CrossmarginError
+
+app: Final = typer.Typer(
+    name="crossmargin",
+    help="Margin for one account over all its assets, venues and chains.\n\n"
+    "Try it: `crossmargin demo` margins a bundled desk and writes report.html.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+market: Final = typer.Typer(name="market", help="Build a market from a real option chain, or check one.")
+app.add_typer(market)
+
+
+class Document(StrEnum):
+    """What has a schema."""
+
+    BOOK = "book"
+    MARKET = "market"
+    MODEL = "model"
+    STRESS = "stress"
+
+
+class Rows(StrEnum):
+    """What a row of results is."""
+
+    ACCOUNT = "account"
+    GROUP = "group"
+
+
+BookArgument: TypeAlias = Annotated[
+    Path, typer.Argument(help="The book: .toml, .json, .csv or .parquet.", show_default=False, metavar="BOOK")
+]
+MarketOption: TypeAlias = Annotated[
+    Path, typer.Option("--market", "-m", help="The market: .toml or .json.", show_default=False, metavar="FILE")
+]
+ModelOption: TypeAlias = Annotated[
+    str, typer.Option("--model", help="A built-in margin model, or a .toml or .json file.", metavar="NAME|FILE")
+]
+InstrumentsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Instruments and products that a flat book names but the catalogue lacks.", metavar="FILE"),
+]
+AccountOption: TypeAlias = Annotated[
+    str | None, typer.Option("--account", "-a", help="One account of the book.", metavar="ID")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+HtmlOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--html", help="Also write the report as one self-contained page.", metavar="FILE")
+]
+DEFAULT_MODEL: Final = "crossmargin-grid"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crossmargin {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def margin(
+    book: BookArgument,
+    market: MarketOption,
+    model: ModelOption = DEFAULT_MODEL,
+    account: AccountOption = None,
+    instruments: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write results: .parquet, .csv, .arrow or .json.", metavar="FILE")
+    ] = None,
+    rows: Annotated[Rows, typer.Option("--rows", help="What a row of --out is.")] = Rows.ACCOUNT,
+    threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
+) -> None:
+    """Print what each account must hold, and what it holds.
+
+    The requirement comes term by term, with the scenario that set it; collateral comes with its haircuts. A large
+    book is printed as totals and the accounts closest to their limit; `--out` writes a row for every account.
+
+    Example: `crossmargin margin book.toml --market market.toml --html report.html`
+    """
+    from crossmargin.cli import commands
+
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    commands.margin(inputs, account=account, as_json=as_json, html=html, out=out, rows=rows.value, threads=threads)
+
+
+@app.command()
+def simulate(
+    book: BookArgument,
+    market: MarketOption,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--add", help="A position to add: long is positive.", metavar="INSTRUMENT:QTY", show_default=False
+        ),
+    ] = None,
+    collateral: Annotated[
+        list[str] | None,
+        typer.Option("--collateral", help="Collateral to add; negative is taken out.", metavar="ASSET[@CHAIN]:AMOUNT"),
+    ] = None,
+    account: AccountOption = None,
+    group: Annotated[str | None, typer.Option(help="The margin group that takes the positions.", metavar="ID")] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    instruments: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Ask what if: an account before and after, side by side.
+
+    Positions are dealt at their marks. `--add` and `--collateral` may stand many times. `--account` may be left out
+    where the book has one.
+
+    Example: `crossmargin simulate book.toml -m market.toml -a desk --add BTC-26JUN26-100000-C.DERIBIT:-5
+    --collateral USDC@eip155:1:50000`
+    """
+    from crossmargin.cli import commands
+
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    change = commands.Change(add=tuple(add or ()), collateral=tuple(collateral or ()), group=group)
+    commands.simulate(inputs, change, account=account, as_json=as_json, html=html)
+
+
+@app.command()
+def explain(
+    book: BookArgument,
+    market: MarketOption,
+    account: AccountOption = None,
+    model: ModelOption = DEFAULT_MODEL,
+    instruments: InstrumentsOption = None,
+    previous_book: Annotated[
+        Path | None, typer.Option(help="The book of then, to say what changed since.", metavar="FILE")
+    ] = None,
+    previous_market: Annotated[
+        Path | None, typer.Option(help="The market of then, to say what changed since.", metavar="FILE")
+    ] = None,
+    previous_model: Annotated[
+        str | None, typer.Option(help="The model of then, to say what changed since.", metavar="NAME|FILE")
+    ] = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Explain the margin of one account.
+
+    Each term, the P&L in every scenario, who causes it (by position, underlying and group), the prices at which it
+    would be liquidated, the largest orders that still fit, and what changed since an earlier book, market or model.
+
+    Example: `crossmargin explain book.toml --market market.toml --account desk --html desk.html`
+    """
+    from crossmargin.cli import commands
+
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    then = commands.Then(book=previous_book, market=previous_market, model=previous_model)
+    commands.explain(inputs, then, account=account, as_json=as_json, html=html)
+
+
+@app.command()
+def stress(
+    book: BookArgument,
+    market: MarketOption,
+    scenarios: Annotated[
+        Path | None, typer.Option(help="Named shocks: .toml or .json; shipped ones by default.", metavar="FILE")
+    ] = None,
+    account: AccountOption = None,
+    model: ModelOption = DEFAULT_MODEL,
+    instruments: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Show P&L in named shocks, and over a grid of prices by volatilities.
+
+    The shipped shocks are historical (March 2020, FTX, …) and hypothetical (a stablecoin breaks); `crossmargin schema
+    stress` says how to write your own.
+
+    Example: `crossmargin stress book.toml --market market.toml --account desk`
+    """
+    from crossmargin.cli import commands
+
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    commands.stress(inputs, scenarios=scenarios, account=account, as_json=as_json, html=html)
+
+
+@app.command()
+def schema(
+    document: Annotated[Document, typer.Argument(help="What to print the schema of.", show_default=False)],
+) -> None:
+    """Print the JSON Schema of a document, for editors and validators.
+
+    Example: `crossmargin schema book > book.schema.json`
+    """
+    from crossmargin.adapters.schemas import schema as schema_of
+    from crossmargin.cli.output import print_json
+
+    print_json(schema_of(document.value))
+
+
+@app.command()
+def demo() -> None:
+    """Margin and explain a bundled desk, and write report.html here.
+
+    The desk holds BTC and ETH options and perpetuals, futures, an equity-index option, an FX forward and a rates
+    ladder, with collateral on several chains; the market is fitted from a real option chain.
+
+    Example: `crossmargin demo`
+    """
+    from crossmargin.cli import commands
+
+    commands.demo()
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is one line on stderr and exit code 2."""
+    try:
+        app()
+    except CrossmarginError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
