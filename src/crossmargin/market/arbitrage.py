@@ -83,7 +83,9 @@ def require_free(params: FloatArray, *, where: str) -> ArbitrageFindings:
         what, value = f"g at k = {found.density_k[e]:.4g}", float(found.density_min[e])
         if value >= 0.0:
             what, value = "slope of a wing", float(found.slope_max[e])
-        raise _arbitrage(what, f"{where}[{e}]", value, "at least 0 (g) and at most 2 (slope): a butterfly costs less than 0")
+        raise _arbitrage(
+            what, f"{where}[{e}]", value, "at least 0 (g) and at most 2 (slope): a butterfly costs less than 0"
+        )
     for e in np.flatnonzero(found.calendar)[:1]:
         what, value = f"growth of total variance at k = {found.growth_k[e]:.4g}", float(found.growth_min[e])
         if value >= -_ROUNDING:

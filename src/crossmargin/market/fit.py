@@ -24,10 +24,11 @@ _ANCHOR_DEVIATIONS: Final = np.array([-5.0, -3.0, 3.0, 5.0])
 _FAR_OFF: Final = 4.0
 _ROBUST_PASSES: Final = 4
 _GRID_POINTS: Final = (141, 281, 561)  # Finer only where a dense check finds arbitrage between the nodes.
-AMERICAN_NOTE: Final = (
-    "American chain: smiles rest on out-of-the-money options read as European ones; "
-    "forwards by put-call parity carry the early exercise premium of the pairs at the money"
+_AMERICAN_NOTE: Final = (
+    "American chain read as European: by its options out of the money where an expiry has any; forwards by put-call "
+    "parity carry the early exercise premium of the pairs near the money"
 )
+_BASIS_NOTED: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,9 +83,7 @@ def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | Non
     _refuse_crossed(quotes, left_out, settings)
     expiry_ns, expiry = np.unique(quotes.expiry_ns, return_inverse=True)
     tenor = (expiry_ns - now_ns) / YEAR_NS
-    forwards = fit_forwards(
-        quotes, usable, expiry_ns, now_ns=now_ns, parity_limit_bps=settings.parity_limit_bps
-    )
+    forwards = fit_forwards(quotes, usable, expiry_ns, now_ns=now_ns, parity_limit_bps=settings.parity_limit_bps)
     discount = quotes.rates.discount(tenor)
     legs = read_legs(quotes, usable, expiry, tenor_years=tenor, forward=forwards.forward, discount=discount)
     cheap = legs.usable & integrity.below_intrinsic(legs)
@@ -162,10 +161,12 @@ def _fit_alone(quotes: ChainQuotes, legs: Legs, tenor_years: FloatArray, setting
 
 def _at_the_money(targets: Targets) -> FloatArray:
     """Total variance [expiry] at k = 0, between the nearest points; that of the nearest one outside them."""
-    return np.array([
-        np.interp(0.0, targets.k[a:b], targets.vol[a:b] ** 2) * tau
-        for a, b, tau in zip(targets.start[:-1], targets.start[1:], targets.tenor_years, strict=True)
-    ])
+    return np.array(
+        [
+            np.interp(0.0, targets.k[a:b], targets.vol[a:b] ** 2) * tau
+            for a, b, tau in zip(targets.start[:-1], targets.start[1:], targets.tenor_years, strict=True)
+        ]
+    )
 
 
 def _calibrate_alone(targets: Targets, anchor: FloatArray) -> FloatArray:
@@ -254,8 +255,16 @@ def _report(
         calendar_before=int(before.calendar.sum()),
         density_min=float(findings.density_min.min()),
         growth_min=float(findings.growth_min.min()),
-        notes=(AMERICAN_NOTE,) if quotes.american else (),
+        notes=_notes(quotes, forwards),
     )
+
+
+def _notes(quotes: ChainQuotes, forwards: Forwards) -> tuple[str, ...]:
+    notes = [_AMERICAN_NOTE] if quotes.american else []
+    basis = float(forwards.forward[0]) / quotes.spot - 1.0
+    if abs(basis) > _BASIS_NOTED:
+        notes.append(f"the first forward is {basis:+.2%} off the index price: one of the two is of another time")
+    return tuple(notes)
 
 
 def _expiry_report(

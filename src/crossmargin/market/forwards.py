@@ -79,7 +79,9 @@ def fit_forwards(
         if forward[e] > 0.0:
             violations += _violations(votes, int(when), float(forward[e]), parity_limit_bps)
     filled = _fill_by_carry(forward, tenor, quotes.spot, discount)
-    return Forwards(forward=frozen(filled), source=tuple(source), pairs=frozen(pairs, np.int64), violations=tuple(violations))
+    return Forwards(
+        forward=frozen(filled), source=tuple(source), pairs=frozen(pairs, np.int64), violations=tuple(violations)
+    )
 
 
 def _pair_votes(quotes: ChainQuotes, rows: IntArray, discount: float) -> _Votes:
@@ -101,7 +103,9 @@ def _pair_votes(quotes: ChainQuotes, rows: IntArray, discount: float) -> _Votes:
 
 def _spread(quotes: ChainQuotes, calls: IntArray, puts: IntArray) -> tuple[FloatArray, FloatArray]:
     """Bounds of C − P: from bids and asks where all four stand, else the marks with their noise, else NaN."""
-    two_sided = (quotes.bid[calls] > 0.0) & (quotes.ask[calls] > 0.0) & (quotes.bid[puts] > 0.0) & (quotes.ask[puts] > 0.0)
+    two_sided = (
+        (quotes.bid[calls] > 0.0) & (quotes.ask[calls] > 0.0) & (quotes.bid[puts] > 0.0) & (quotes.ask[puts] > 0.0)
+    )
     priced = (quotes.mark[calls] > 0.0) & (quotes.mark[puts] > 0.0) & (quotes.bid[calls] + quotes.ask[calls] == 0.0)
     noise = _PRICE_NOISE * (quotes.mark[calls] + quotes.mark[puts])
     middle = np.where(priced, quotes.mark[calls] - quotes.mark[puts], np.nan)

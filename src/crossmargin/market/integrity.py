@@ -197,4 +197,3 @@ def measure_error(legs: Legs, vol: FloatArray, rows: BoolArray) -> FitError:
         two_sided=inside.size,
         inside_share=float(inside.mean()) if inside.size else None,
     )
-

@@ -22,9 +22,9 @@ from crossmargin.core.compile import compiled
 G_MARGIN: Final = 1e-3
 GROWTH_MARGIN: Final = 1e-5
 _GRID: Final = 12  # The first slack of the grid.
-_MU_FIRST, _MU_LAST, _MU_FACTOR = 0.1, 1e-4, 0.1
+_MU_FIRST, _MU_LAST, _MU_FACTOR = 0.01, 3e-4, 0.1
 _STEPS_MAX: Final = 300
-_TOLERANCE: Final = 1e-3  # Of the cost, which a step must still promise to gain.
+_TOLERANCE: Final = 3e-3  # Of the cost, which a step must still promise to gain.
 _DUAL_SPREAD: Final = 1e3  # How far a weight may stand from μ / slack.
 
 
@@ -58,7 +58,7 @@ def descend(
                 value = _pull(p_new, tau, start, k, vol, scale, huber, normal, gradient, False)
                 moved = value + mu * _barrier(slack_new) <= merit + 1e-4 * alpha * descent
             if not moved:
-                alpha *= 0.6
+                alpha *= 0.7
         if moved:
             _reweigh(mu, alpha, slack, slack_new, dual)
             p[:] = p_new

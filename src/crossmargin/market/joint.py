@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy import ndarray
 
-from crossmargin.core.arrays import FloatArray, IntArray
+from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
 from crossmargin.market.interior import G_MARGIN, GROWTH_MARGIN, descend
 from crossmargin.market.svi import LEE_SLOPE_MAX, density_factor, total_variance
 
 _LEE_MARGIN: Final = 0.01
 _BLEND_STEP: Final = 0.1
+_NEAR, _FAR = 3.0, 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,13 @@ class JointFit:
     blend: FloatArray
 
 
-def constraint_grid(theta: FloatArray, *, points: int, reach: float) -> FloatArray:
-    """Log-moneyness nodes, dense at the money of the nearest expiry and evenly spread in ln |k| out to `reach`."""
+def constraint_grid(theta: FloatArray, *, points: int) -> FloatArray:
+    """Log-moneyness nodes [node]: some `points` of them dense at the money of the nearest expiry and evenly spread in
+    ln |k| out to 3, and a few far ones, where smiles are all but lines and their slopes, which grow, decide."""
     width = 0.5 * math.sqrt(float(theta[0]))
-    return np.asarray(width * np.sinh(np.linspace(-1.0, 1.0, points) * np.arcsinh(reach / width)))
+    near = width * np.sinh(np.linspace(-1.0, 1.0, points) * np.arcsinh(_NEAR / width))
+    far = np.geomspace(_NEAR, _FAR, 2 + points // 20)[1:]
+    return np.concatenate([-far[::-1], near, far])
 
 
 def fit_jointly(calibrated: FloatArray, anchor: FloatArray, targets: Targets, grid: FloatArray) -> JointFit:
@@ -115,14 +118,15 @@ def _blend(
         share = np.where(bad, np.minimum(1.0, share + _BLEND_STEP), share)
 
 
-def _broken(p: FloatArray, box: tuple[FloatArray, FloatArray], grid: FloatArray) -> ndarray:
+def _broken(p: FloatArray, box: tuple[FloatArray, FloatArray], grid: FloatArray) -> BoolArray:
     """Which smiles [expiry] touch a wall, or break a constraint alone or with a neighbour (both are then named)."""
     params = _from_slopes(p)[:, None, :]
     w = total_variance(grid, params)
-    alone = (p <= box[0]).any(axis=1) | (p >= box[1]).any(axis=1) | (w <= 0.0).any(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):  # Where w ≤ 0, g means nothing, and the smile is named already.
-        alone |= ~(density_factor(grid, params) > 2.0 * G_MARGIN).all(axis=1)
-    pair = (w[1:] <= w[:-1] * (1.0 + 2.0 * GROWTH_MARGIN)).any(axis=1) | (p[1:, 1:3] <= p[:-1, 1:3]).any(axis=1)
-    alone[1:] |= pair
-    alone[:-1] |= pair
-    return alone
+    with np.errstate(divide="ignore", invalid="ignore"):  # Where w ≤ 0, g means nothing, and w is looked at as well.
+        sound = (w > 0.0) & (density_factor(grid, params) > 2.0 * G_MARGIN)
+    inside = ((p > box[0]) & (p < box[1])).all(axis=1) & sound.all(axis=1)
+    grown = (w[1:] > w[:-1] * (1.0 + 2.0 * GROWTH_MARGIN)).all(axis=1) & (p[1:, 1:3] > p[:-1, 1:3]).all(axis=1)
+    bad = np.asarray(~inside)
+    bad[1:] |= ~grown
+    bad[:-1] |= ~grown
+    return bad

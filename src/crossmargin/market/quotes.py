@@ -37,7 +37,7 @@ class ChainQuotes:
     `spot` is the index price. `bid`, `ask` and `mark` are in the underlying where `in_coin`, else in its quote
     currency; `mark_vol` is the mark's volatility (decimal a year); `underlying_price` the forward the venue names for
     the row. In all of these 0 says that nobody gives one, as venues write it: it is no price. `seen_ns` is when the
-    row was seen. `american` chains are read through their out-of-the-money options alone.
+    row was seen. `american` chains are read through their out-of-the-money options, where an expiry has any.
     """
 
     underlying: str
@@ -56,6 +56,11 @@ class ChainQuotes:
     american: bool = False
     futures: FutureQuotes = field(default_factory=FutureQuotes)
     rates: RateCurve = NO_RATES
+
+    @property
+    def latest_ns(self) -> int:
+        """When the last of the rows was seen; 0 for a chain without rows."""
+        return int(self.seen_ns.max(initial=0))
 
     def row(self, i: int) -> str:
         """How a message names row `i`."""
@@ -101,9 +106,7 @@ def _require_columns(table: ChainQuotes | FutureQuotes, where: str) -> None:
             )
 
 
-def _refuse_first(
-    bad: BoolArray, values: FloatArray | IntArray, what: str, limit: str, quotes: ChainQuotes
-) -> None:
+def _refuse_first(bad: BoolArray, values: FloatArray | IntArray, what: str, limit: str, quotes: ChainQuotes) -> None:
     for i in np.flatnonzero(bad)[:1]:
         remedy = "Correct the source, or leave the row out; a quote that nobody gives is 0."
         raise InvalidInput(what, where=quotes.row(int(i)), value=values[i].item(), limit=limit, remedy=remedy)

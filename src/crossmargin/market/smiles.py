@@ -14,6 +14,7 @@ from crossmargin.market.joint import Targets
 from crossmargin.market.quotes import ChainQuotes
 
 _HALF_MAX: Final = 0.05  # Vols quoted further apart say nothing that the mark does not; so do vols quoted one-sided.
+_TIME_VALUE_MIN: Final = 0.01  # Of a price that alone tells the vol: less than that is the noise of a close.
 _VEGA_MIN: Final = 1e-6  # Far wings keep a trace of weight, so that a smile with wings alone is still determined.
 
 
@@ -32,7 +33,7 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     inset: float = 0.6
     inset_vol_max: float = 0.002
     vol_noise: float = 0.002
-    width_weight: float = 0.05
+    width_weight: float = 0.03
     vega_power: float = 1.75
     huber: float = 3.0
     anchor_vol: float = 0.2
@@ -88,17 +89,18 @@ def read_legs(
     forward: FloatArray,
     discount: FloatArray,
 ) -> Legs:
-    """The quotes of a chain in units of their forwards; `expiry` [quote] indexes `tenor_years`, `forward`, `discount`."""
+    """The quotes of a chain in units of their forwards; `expiry` [quote] indexes the arrays [expiry]."""
     k = np.log(quotes.strike / forward[expiry])
     unit = 1.0 if quotes.in_coin else 1.0 / (discount * forward)[expiry]
     root = np.sqrt(tenor_years)[expiry]
     bid, ask, mark = quotes.bid * unit, quotes.ask * unit, quotes.mark * unit
-    implied = _implied(k, mark, quotes.is_call, mark > 0.0, root)
+    intrinsic = np.maximum(np.where(quotes.is_call, 1.0 - np.exp(k), np.exp(k) - 1.0), 0.0)
+    implied = _implied(k, mark, quotes.is_call, mark - intrinsic > _TIME_VALUE_MIN * mark, root)
     implied = np.where((implied > 0.0) & np.isfinite(implied), implied, np.nan)
     # The venue's own vol where it gives one: a mark in ticks says little about the vol of a far option.
     vol_mark = np.where(quotes.mark_vol > 0.0, quotes.mark_vol, implied)
-    if quotes.american:  # In the money the right to exercise early is in the price, and Black does not know it.
-        usable = usable & ((k >= 0.0) == quotes.is_call)
+    if quotes.american:
+        usable = usable & _read_as_european(expiry, (k >= 0.0) == quotes.is_call, usable & np.isfinite(vol_mark))
     return Legs(
         expiry=expiry,
         k=k,
@@ -111,6 +113,15 @@ def read_legs(
         root_tenor=root,
         usable=usable,
     )
+
+
+def _read_as_european(expiry: IntArray, outside: BoolArray, known: BoolArray) -> BoolArray:
+    """Which rows [quote] of an American chain say what a European one would.
+
+    In the money the right to exercise early is in the price, and Black does not know it: such rows serve only where
+    an expiry has none out of the money."""
+    without = np.bincount(expiry, weights=known & outside) == 0.0
+    return np.asarray(outside | without[expiry])
 
 
 def _implied(k: FloatArray, price: FloatArray, is_call: BoolArray, given: BoolArray, root: FloatArray) -> FloatArray:

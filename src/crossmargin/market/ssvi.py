@@ -62,7 +62,8 @@ def growing(theta: FloatArray) -> FloatArray:
             total = count + block[1]
             block = ((mean * count + block[0] * block[1]) / total, total)
         blocks.append(block)
-    return np.exp(np.repeat([mean for mean, _ in blocks], [count for _, count in blocks]) + trend)
+    means, counts = zip(*blocks, strict=True)
+    return np.asarray(np.exp(np.repeat(means, counts) + trend))
 
 
 def calibrate(
