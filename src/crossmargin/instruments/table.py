@@ -16,7 +16,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, frozen
 from crossmargin.core.canon import digest
-from crossmargin.core.errors import ExpiredInstrument
+from crossmargin.core.errors import ExpiredInstrument, InvalidInput
 from crossmargin.core.instant import NEVER_NS, format_instant, parse_instant
 from crossmargin.instruments.terms import (
     AnyTerms,
@@ -88,6 +88,7 @@ class InstrumentTable:
     right: FloatArray
     expiry_ns: IntArray
     american: BoolArray
+    on_future: BoolArray
     upfront: BoolArray
     discounted: BoolArray
     bonds: dict[int, BondFuture]
@@ -142,8 +143,9 @@ def build_table(terms: Iterable[AnyTerms], *, now_ns: int, where: str = "instrum
         right=frozen([{"call": 1.0, "put": -1.0}.get(getattr(t, "right", ""), 0.0) for t in rows]),
         expiry_ns=frozen(expiry, np.int64),
         american=frozen([getattr(t, "exercise", "") == "american" for t in rows], np.bool_),
+        on_future=frozen([getattr(t, "deliverable", "spot") == "future" for t in rows], np.bool_),
         upfront=frozen([getattr(t, "premium", "upfront") == "upfront" for t in rows], np.bool_),
-        discounted=frozen([bool(getattr(t, "discounted", False)) for t in rows], np.bool_),
+        discounted=frozen([_is_discounted(t) for t in rows], np.bool_),
         bonds={i: t for i, t in enumerate(rows) if isinstance(t, BondFuture)},
         ladders={i: t for i, t in enumerate(rows) if isinstance(t, Sensitivities)},
     )
@@ -152,6 +154,11 @@ def build_table(terms: Iterable[AnyTerms], *, now_ns: int, where: str = "instrum
 def settlement_asset(t: AnyTerms) -> str:
     """The asset in which the P&L of an instrument is counted."""
     return t.asset if isinstance(t, Spot) else t.settle
+
+
+def _is_discounted(t: AnyTerms) -> bool:
+    """American options always are: without discounting there is no reason to wait, nor not to."""
+    return bool(getattr(t, "discounted", False)) or getattr(t, "exercise", "european") == "american"
 
 
 def _venue(t: AnyTerms) -> str:
@@ -182,12 +189,32 @@ def _check_numbers(t: AnyTerms, *, where: str) -> None:
         check.positive(t.multiplier, "multiplier", where=where)
     if isinstance(t, Option):
         check.positive(t.strike, "strike", where=where)
+        if t.exercise == "american" and t.payout == "inverse":
+            raise InvalidInput(
+                "exercise", where=where, value="american", limit="european for coin-settled options",
+                remedy="No venue lists American inverse options; correct payout or exercise.",
+            )  # fmt: skip
     if isinstance(t, Forward):
         check.finite(t.strike, "strike", where=where)
     if isinstance(t, BondFuture):
         check.within(t.coupon, "coupon", 0.0, 1.0, where=where)
         check.positive(t.conversion_factor, "conversion factor", where=where)
         check.within(t.coupons_per_year, "coupons per year", 1, 12, where=where)
+        _check_maturity(t, where)
     if isinstance(t, Sensitivities):
         for factor, amount in [(d.factor, d.amount) for d in t.deltas] + [(g.factor, g.amount) for g in t.gammas]:
             check.finite(amount, f"sensitivity to {factor}", where=where)
+        # Stated twice, or once in each order, a mixed derivative would count twice.
+        check.unique(("/".join(sorted((g.factor, g.other or g.factor))) for g in t.gammas), "gamma", where=where)
+
+
+def _check_maturity(t: BondFuture, where: str) -> None:
+    expiry, maturity = (parse_instant(x, where=where) for x in (t.expiry, t.maturity))
+    if maturity <= expiry:
+        raise InvalidInput(
+            "maturity",
+            where=where,
+            value=format_instant(maturity),
+            limit=f"after the delivery of the bond ({format_instant(expiry)})",
+            remedy="Correct the bond, or the expiry.",
+        )

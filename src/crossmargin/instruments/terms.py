@@ -24,6 +24,7 @@ Payout: TypeAlias = Literal["linear", "inverse", "quanto"]
 Right: TypeAlias = Literal["call", "put"]
 Exercise: TypeAlias = Literal["european", "american"]
 Premium: TypeAlias = Literal["upfront", "futures"]
+Deliverable: TypeAlias = Literal["spot", "future"]
 Unit: TypeAlias = Literal["unit", "percent", "basis_point", "vol_point"]
 
 
@@ -63,7 +64,8 @@ class Option(Terms, frozen=True, kw_only=True, tag="option"):
     """An option on the forward of its own expiry (or, American, on the spot with its carry).
 
     `premium` "upfront": the value is an asset of the holder. "futures": variation margin is paid daily, so the value
-    is never counted. `discounted`: whether a linear value is discounted on the curve of `settle`'s currency.
+    is never counted. `discounted`: whether a linear value is discounted on the curve of its quote currency (an
+    American one always is). `deliverable`: what an American option is exercised into, which decides when to.
     """
 
     underlying: str
@@ -75,6 +77,7 @@ class Option(Terms, frozen=True, kw_only=True, tag="option"):
     multiplier: float = 1.0
     exercise: Exercise = "european"
     premium: Premium = "upfront"
+    deliverable: Deliverable = "spot"
     discounted: bool = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,9 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.instruments.table import InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import Snapshot, Underlying
 from crossmargin.scenarios.scenario_set import ScenarioSet, still
-from crossmargin.valuation.kernels.revalue import (
-    Model,
-    OptionRows,
-    SliceShocks,
-    SliceSmiles,
-    option_pnl,
-    option_values,
-)
-from crossmargin.valuation.world import World, relevant_rows, surface_of
+from crossmargin.valuation.cells import Financing, Model, OptionRows, SliceShocks, SliceSmiles
+from crossmargin.valuation.kernels.revalue import option_pnl, option_values
+from crossmargin.valuation.world import World, rate_curve, relevant_rows, surface_of
 
 
 def option_block(
@@ -27,8 +22,7 @@ def option_block(
 ) -> FloatArray:
     """P&L of one contract [row, scenario], USD, damped."""
     block = np.empty((len(rows), len(world.scenarios)))
-    for code in np.unique(table.underlying[rows]):
-        here = np.flatnonzero(table.underlying[rows] == code)
+    for here in _by_kernel(table, rows):
         part = _Part.of(table, world.snapshot, rows[here])
         columns, inverse = _distinct_columns(part, world.scenarios)
         reduced = World(snapshot=world.snapshot, scenarios=world.scenarios.take(columns))
@@ -39,15 +33,21 @@ def option_block(
 def option_values_usd(table: InstrumentTable, snapshot: Snapshot, rows: IndexArray) -> FloatArray:
     """Value of one contract [row], USD; the same arithmetic as `option_block`, bit for bit."""
     value = np.empty(len(rows))
-    for code in np.unique(table.underlying[rows]):
-        here = np.flatnonzero(table.underlying[rows] == code)
+    for here in _by_kernel(table, rows):
         value[here] = _Part.of(table, snapshot, rows[here]).values()
     return value
 
 
+def _by_kernel(table: InstrumentTable, rows: IndexArray) -> Iterator[IntArray]:
+    """Places in `rows` that are priced together: one underlying, and early exercise or not."""
+    key = table.underlying[rows] * 2 + table.american[rows]
+    for code in np.unique(key):
+        yield np.flatnonzero(key == code)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """The options of one underlying: rows, and the slice (expiry, payout, settlement, discounting) of each."""
+    """Options of one underlying and one kernel: rows, and the slice (expiry, payout, settlement, …) of each."""
 
     table: InstrumentTable
     snapshot: Snapshot
@@ -60,9 +60,15 @@ class _Part:
     @staticmethod
     def of(table: InstrumentTable, snapshot: Snapshot, rows: IndexArray) -> _Part:
         u = snapshot.underlyings[table.underlyings[table.underlying[rows[0]]]]
-        if table.american[rows].any():
-            _refuse_american(table, rows, u)
-        columns = (table.expiry_ns, table.payout, table.settle, table.discounted)
+        if table.american[rows[0]] and not surface_of(u).lognormal:
+            raise InvalidInput(
+                "exercise",
+                where=table.ids[rows[0]],
+                value="american",
+                limit="european where prices may be negative",
+                remedy="Give the underlying a lognormal surface, or the option European exercise.",
+            )
+        columns = (table.expiry_ns, table.payout, table.settle, table.discounted, table.on_future)
         keys = np.stack([np.asarray(column[rows], np.int64) for column in columns], axis=1)
         _, first, index = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         return _Part(
@@ -77,11 +83,29 @@ class _Part:
 
     @property
     def model(self) -> Model:
+        if self.table.american[self.rows[0]]:
+            return Model.AMERICAN
         return Model.BLACK if surface_of(self.u).lognormal else Model.NORMAL
+
+    def financing(self, world: World) -> Financing | None:
+        """Discounting and carry of American options; none for the others."""
+        if self.model is not Model.AMERICAN:
+            return None
+        expiry, on_future = self.table.expiry_ns[self.slice_row], self.table.on_future[self.slice_row]
+        tenor, after = world.tenor_years(expiry), world.tenor_after(expiry)
+        carry = np.where(on_future, 0.0, np.log(self.forward / self.u.spot))
+        shift = world.scenarios.shock_at("fwd", self.u.name, tenor) * tenor[:, None]
+        moved = carry[:, None] + np.where(on_future[:, None], 0.0, shift)
+        return Financing(
+            rate=rate_curve(self.snapshot, self.u.quote).rate_at(tenor) * tenor,
+            carry=carry,
+            rate_after=world.log_growth(self.u.quote, expiry),
+            carry_after=moved * (after / tenor[:, None]),
+        )
 
     def option_rows(self) -> OptionRows:
         strike, forward = self.table.strike[self.rows], self.forward[self.slice_index]
-        black = self.model is Model.BLACK
+        black = self.model is not Model.NORMAL
         return OptionRows(
             moneyness=np.log(strike / forward) if black else (strike - forward) / surface_of(self.u).scale,
             right=self.table.right[self.rows],
@@ -147,16 +171,14 @@ class _Part:
             self.shocks(world),
             world.scenarios.damping,
             model=self.model,
+            financing=self.financing(world),
             sticky=sticky,
             threads=threads,
         )
 
     def values(self) -> FloatArray:
-        return option_values(self.option_rows(), self.smiles(), model=self.model)
-
-
-def _refuse_american(table: InstrumentTable, rows: IndexArray, u: Underlying) -> None:
-    raise InvalidInput("exercise", where=table.ids[rows[0]], value="american", limit="european", remedy="…")
+        now = World(snapshot=self.snapshot, scenarios=still())
+        return option_values(self.option_rows(), self.smiles(), model=self.model, financing=self.financing(now))
 
 
 def _distinct_columns(part: _Part, scenarios: ScenarioSet) -> tuple[IntArray, IntArray]:

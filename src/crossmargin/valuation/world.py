@@ -71,10 +71,14 @@ class World:
 
     def discount(self, currency: str, expiry_ns: IntArray) -> FloatArray:
         """Discount factors at the horizon [expiry, scenario], with the scenario's rate moves."""
+        return np.exp(-self.log_growth(currency, expiry_ns))
+
+    def log_growth(self, currency: str, expiry_ns: IntArray) -> FloatArray:
+        """−ln D at the horizon [expiry, scenario]: what cash grows by until expiry, as a log."""
         curve = rate_curve(self.snapshot, currency)
         tenor = self.tenor_years(expiry_ns)
         rate = curve.rate_at(tenor)[:, None] + self.scenarios.shock_at("rate", currency, tenor)
-        return np.exp(-rate * self.tenor_after(expiry_ns))
+        return np.asarray(rate * self.tenor_after(expiry_ns))
 
     def vol_multiplier(self, name: str, tenor_years: FloatArray) -> FloatArray:
         """Factor on implied volatility [tenor, scenario]: the 30-day shock spread over tenors, and the nodes' own."""
@@ -125,4 +129,3 @@ def relevant_rows(scenarios: ScenarioSet, factors: Sequence[str], names: Mapping
         if factor in wanted or factor in prefixes or factor.startswith(tuple(p + ":" for p in prefixes))
     ]
     return np.vstack([scenarios.shock[rows], scenarios.horizon_days, scenarios.damping])
-
