@@ -9,8 +9,8 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from crossmargin import __version__
 from crossmargin.core.errors import CrossmarginError
+from crossmargin.core.version import VERSION
 
 app: Final = typer.Typer(
     name="crossmargin",
@@ -67,7 +67,7 @@ DEFAULT_MODEL: Final = "crossmargin-grid"
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"crossmargin {__version__}")
+        typer.echo(f"crossmargin {VERSION}")
         raise typer.Exit
 
 

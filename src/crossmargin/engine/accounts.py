@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from crossmargin import __version__
 from crossmargin.accounts.health import Status
 from crossmargin.core import check
 from crossmargin.core.canon import digest
 from crossmargin.core.instant import to_milliseconds
+from crossmargin.core.version import VERSION
 from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.reports import (
     AccountReport,
@@ -44,7 +44,7 @@ def provenance(result: MarginResult) -> Provenance:
     ready = result.plan
     measure = ready.model.measure
     return Provenance(
-        version=__version__,
+        version=VERSION,
         as_of_ms=to_milliseconds(ready.snapshot.time_ns),
         model=f"{ready.model.name}@{ready.model.date}",
         model_hash=digest(ready.model),
