@@ -38,14 +38,13 @@ DAY_NS = 86_400 * 10**9
 SPOTS = {"BTC": 71_423.5, "ETH": 2_143.2, "SPX": 5_321.25, "EUR": 1.0823}
 PORTFOLIO_TERMS = (
     ("scan", 1_765_375.0, 1_412_300.0),
-    ("offset cap", 184_200.0, 147_360.0),
+    ("offset_cap", 184_200.0, 147_360.0),
     ("jump", 0.0, 0.0),
     ("liquidity", 96_410.0, 96_410.0),
     ("concentration", 210_730.0, 210_730.0),
     ("basis", 58_240.0, 46_592.0),
-    ("short-option minimum", 0.0, 0.0),
+    ("short_option", 0.0, 0.0),
     ("oracle", 21_800.0, 21_800.0),
-    ("wrong way", 132_900.0, 132_900.0),
 )
 
 
@@ -121,7 +120,7 @@ def account(ident: str = "desk-1", status: str = "healthy", equity: float = 3_21
         positions=2,
         orders=0,
     )
-    shared = pool("shared", "USD", equity, (portfolio, cross), collateral())
+    shared = pool("shared", "", equity, (portfolio, cross), collateral())
     side = GroupReport(
         id="sol-punt",
         mode="isolated",
@@ -152,18 +151,10 @@ def account(ident: str = "desk-1", status: str = "healthy", equity: float = 3_21
 
 
 def pool(ident, asset, equity, groups, lines) -> PoolReport:
-    initial = sum(g.initial_usd for g in groups)
-    maintenance = sum(g.maintenance_usd for g in groups)
+    wrong_way = terms((("wrong_way", 132_900.0, 132_900.0),)) if len(groups) > 1 else ()
+    initial = sum(g.initial_usd for g in groups) + sum(t.initial for t in wrong_way)
+    maintenance = sum(g.maintenance_usd for g in groups) + sum(t.maintenance for t in wrong_way)
     held = sum(line.recognised_usd for line in lines)
-    names = dict.fromkeys(t.name for g in groups for t in g.terms)
-    rows = [
-        (
-            n,
-            sum(t.initial for g in groups for t in g.terms if t.name == n),
-            sum(t.maintenance for g in groups for t in g.terms if t.name == n),
-        )
-        for n in names
-    ]
     return PoolReport(
         id=ident,
         asset=asset,
@@ -177,7 +168,7 @@ def pool(ident, asset, equity, groups, lines) -> PoolReport:
         excess_maintenance_usd=equity - maintenance,
         margin_ratio=maintenance / equity if equity > 0 else None,
         status="healthy" if equity >= initial else "restricted" if equity >= maintenance else "liquidation",
-        terms=terms(rows),
+        terms=wrong_way,
         groups=groups,
         collateral=lines,
     )
@@ -359,7 +350,10 @@ def simulate_report() -> SimulateReport:
         msgspec.structs.replace(t, initial=1.12 * t.initial, maintenance=1.1 * t.maintenance) for t in terms()
     )
     first = before.pools[0]
-    pool_after = msgspec.structs.replace(first, terms=raised, initial_usd=2_850_000.0, equity_usd=3_180_000.0)
+    changed = msgspec.structs.replace(first.groups[0], terms=raised, worst_scenario="all -4/4 of range by beta, vol up")
+    pool_after = msgspec.structs.replace(
+        first, groups=(changed, *first.groups[1:]), initial_usd=2_850_000.0, equity_usd=3_180_000.0
+    )
     after = msgspec.structs.replace(
         before,
         pools=(pool_after, *before.pools[1:]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from crossmargin.cli.sentences import worst_scenarios
 from crossmargin.cli.svg import (
     EM,
     LINE,
@@ -36,8 +37,8 @@ from crossmargin.cli.wording import (
     price,
     ratio,
     relative,
+    term_name,
     usd,
-    worst_scenarios,
 )
 from crossmargin.engine.reports import (
     Change,
@@ -91,7 +92,7 @@ def waterfall(
     terms: Sequence[Term], initial_usd: float, maintenance_usd: float, equity_usd: float, width: float
 ) -> Markup:
     """Terms adding up to initial (dark) and maintenance margin (light), against the equity that is held."""
-    names = [*(t.name for t in terms), "required"]
+    names = [*map(term_name, terms), "required"]
     figures = [*(usd(t.initial) for t in terms), usd(initial_usd)]
     place = rows(names, [f"{f}  " for f in figures], width, bar_height=20.0, top=2 * LINE + 6.0)
     steps = [_running(terms, "initial"), _running(terms, "maintenance")]
@@ -192,7 +193,8 @@ def family_strips(lines: Sequence[ScenarioLine], width: float) -> Markup:
 
 def attribution(shares: Sequence[Share], count: int, width: float) -> Markup:
     """Share of the scan (solid) and what the requirement would fall by without it (outline), the largest first."""
-    ordered = sorted(shares, key=lambda s: -max(abs(s.euler_usd), abs(s.marginal_usd)))
+    ordered = sorted(shares, key=lambda s: (-abs(s.euler_usd), -abs(s.marginal_usd)))
+    count = len(ordered) if len(ordered) <= count + 1 else count
     shown, rest = ordered[:count], ordered[count:]
     if rest:  # What each adds alone does not add up, so the others together show none.
         shown.append(Share(name=f"{len(rest)} others", euler_usd=sum(s.euler_usd for s in rest), marginal_usd=0.0))

@@ -20,23 +20,18 @@ from crossmargin.cli.page_parts import (
     table,
     tiles,
 )
-from crossmargin.cli.svg import Markup, element, join
-from crossmargin.cli.wording import (
-    Column,
+from crossmargin.cli.sentences import (
     account_groups,
     account_summary,
     closest,
     explain_summary,
-    label_text,
     merged_terms,
-    named,
-    percent,
-    ratio,
     scenario_clause,
     status_counts,
     stress_summary,
-    usd,
 )
+from crossmargin.cli.svg import Markup, element, join
+from crossmargin.cli.wording import Column, label_text, named, percent, ratio, usd
 from crossmargin.engine.reports import (
     AccountReport,
     ExplainReport,

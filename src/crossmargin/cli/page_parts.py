@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from typing import Final, NamedTuple
 
+from crossmargin.cli.sentences import STATUS_WORDS
 from crossmargin.cli.svg import NARROW, WIDE, Markup, element, join
-from crossmargin.cli.wording import STATUS_WORDS, Column, measure_words, moment
+from crossmargin.cli.wording import Column, measure_words, moment
 from crossmargin.engine.reports import Provenance, Status
 
 _SIGNS: Final[dict[Status, str]] = {"healthy": "●", "restricted": "▲", "liquidation": "■"}

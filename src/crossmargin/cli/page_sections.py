@@ -8,30 +8,37 @@ from typing import Final
 
 from crossmargin.cli import charts, plots
 from crossmargin.cli.page_parts import Section, Tile, card, columns_of, figure, grid, status_pill, summary, table, tiles
+from crossmargin.cli.sentences import (
+    account_collateral,
+    account_groups,
+    distance_words,
+    equity_words,
+    group_words,
+    liquidation_words,
+    merged_terms,
+    pool_asset,
+    reachable,
+    worst_cell,
+)
 from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import (
     Column,
-    account_collateral,
-    account_groups,
     chain_name,
     chain_words,
-    distance_words,
-    equity_words,
     label_text,
     measure_words,
-    merged_terms,
     named,
+    order_size,
     percent,
     price,
     quantity,
     ratio,
-    reachable,
-    scenario_clause,
+    term_name,
     usd,
-    worst_cell,
 )
 from crossmargin.engine.reports import (
     AccountReport,
+    Change,
     Distance,
     ExplainReport,
     Frontier,
@@ -79,7 +86,7 @@ def requirement(account: AccountReport) -> Section:
 
 def _terms_table(account: AccountReport, terms: Sequence[Term]) -> Markup:
     columns = (Column("term", words=True), Column("initial, USD"), Column("share"), Column("maintenance, USD"))
-    rows = [[t.name, usd(t.initial), _part(t.initial, account.initial_usd), usd(t.maintenance)] for t in terms]
+    rows = [[term_name(t), usd(t.initial), _part(t.initial, account.initial_usd), usd(t.maintenance)] for t in terms]
     rows.append(["required", usd(account.initial_usd), "", usd(account.maintenance_usd)])
     return table("Requirement by term", columns, rows, total=True, shown=False)
 
@@ -89,18 +96,12 @@ def _part(value: float, whole: float) -> str:
 
 
 def _group_part(group: GroupReport) -> Markup:
-    orders = f" and {named(group.orders, 'order')}" if group.orders else ""
-    what = f"{group.mode.capitalize()} margin of {named(group.positions, 'position')}{orders}."
-    if group.worst_scenario:
-        verb = "lose" if group.worst_loss_usd >= 0.0 else "gain"
-        what += (
-            f" At worst it would {verb} {usd(abs(group.worst_loss_usd))} USD {scenario_clause(group.worst_scenario)}."
-        )
     columns = (Column("term", words=True), Column("initial, USD"), Column("maintenance, USD"))
-    rows = [[t.name, usd(t.initial), usd(t.maintenance)] for t in group.terms if t.initial or t.maintenance]
+    rows = [[term_name(t), usd(t.initial), usd(t.maintenance)] for t in group.terms if t.initial or t.maintenance]
     rows.append(["required", usd(group.initial_usd), usd(group.maintenance_usd)])
     made = table(f"Terms of group {group.id}", columns, rows, total=True, shown=False)
-    return element("div", element("h3", f"Group {group.id}"), element("p", what, class_="note"), made, class_="part")
+    words = element("p", group_words(group), class_="note")
+    return element("div", element("h3", f"Group {group.id}"), words, made, class_="part")
 
 
 def _pools_card(account: AccountReport) -> Markup:
@@ -117,7 +118,7 @@ def _pools_card(account: AccountReport) -> Markup:
     rows = [
         [
             pool.id,
-            pool.asset,
+            pool_asset(pool),
             *map(usd, (pool.equity_usd, pool.initial_usd, pool.maintenance_usd, pool.excess_initial_usd)),
             ratio(pool.margin_ratio),
             status_pill(pool.status),
@@ -133,8 +134,9 @@ def happens(report: ExplainReport) -> Section:
     """What would happen: risk arrays, curves, worst scenarios."""
     parts = [risk_array_figure(a) for a in sorted(report.risk_arrays, key=lambda a: a.underlying != "all")]
     parts += [_curve_figure(curve, report) for curve in report.spot_curves]
+    scanned = {g.id for g in account_groups(report.account) if g.worst_scenario}
     for group in report.groups:
-        if group.scenarios:
+        if group.scenarios and group.id in scanned:  # In groups by rule no scenario counts.
             parts += _scenario_figures(group, report.provenance)
     return Section("scenarios", "What would happen", grid(*parts))
 
@@ -157,14 +159,13 @@ def _curve_figure(curve: SpotCurve, report: ExplainReport) -> Markup:
     points = zip(curve.moves, curve.pnl_usd, strict=True)
     numbers = table("P&L by price", columns, [[percent(x, plus=True), usd(y)] for x, y in points], shown=False)
     found = [d for d in report.distances if d.underlying == curve.underlying]
-    words = [f"Liquidation below: {distance_words(d, 'below')}; above: {distance_words(d, 'above')}." for d in found]
     draw = partial(plots.spot_curve, curve, found)
-    return figure(f"P&L by the price of {curve.underlying}", " ".join(words), draw, numbers)
+    return figure(f"P&L by the price of {curve.underlying}", liquidation_words(found), draw, numbers)
 
 
 def _scenario_figures(group: GroupExplanation, provenance: Provenance) -> Iterator[Markup]:
     ordered = sorted(group.scenarios, key=lambda s: s.pnl_usd)
-    note = f"Of {named(len(ordered), 'scenario')} that group {group.id} is put through."
+    note = f"Of {named(len(ordered), 'scenario')}; P&L of the positions held, open orders apart."
     draw = partial(charts.worst_bars, group.scenarios, WORST_SHOWN)
     yield figure(f"The worst scenarios of {group.id}", note, draw, _scenario_table(ordered))
     note = f"Each mark is one scenario; the figure is the family's lowest. Measure: {measure_words(provenance)}."
@@ -178,24 +179,30 @@ def _scenario_table(lines: Sequence[ScenarioLine]) -> Markup:
 
 
 def causes(report: ExplainReport) -> Section:
-    """Who causes the requirement: positions, underlyings and groups."""
-    note = "Solid: share of the scan, all shares adding up to it. Outline: initial margin with it minus without it."
+    """Who causes the requirement: groups, underlyings and positions; what is alone in its group needs no chart."""
     parts = []
+    if report.change is not None:
+        parts.append(_change_figure(report.change))
+    if len(report.pools) > 1:
+        parts.append(_attribution_figure("The account", "group", report.pools))
     for group in report.groups:
         lines = [Share(name=p.instrument, euler_usd=p.euler_usd, marginal_usd=p.marginal_usd) for p in group.positions]
-        for what, shares in (("position", lines), ("underlying", list(group.underlyings))):
-            if shares:
-                draw = partial(charts.attribution, shares, PARTS_SHOWN)
-                parts.append(figure(f"{group.id} by {what}", note, draw, _share_table(what, shares)))
-    if len(report.pools) > 1:
-        draw = partial(charts.attribution, report.pools, PARTS_SHOWN)
-        parts.append(figure("The account by group", note, draw, _share_table("group", report.pools)))
-    if report.change is not None:
-        change = report.change
-        note = f"From {usd(change.before_initial_usd)} to {usd(change.after_initial_usd)} USD of initial margin."
-        parts.append(figure("Change since the previous result", note, partial(charts.change_steps, change)))
+        for what, shares in (("underlying", group.underlyings), ("position", lines)):
+            if len(shares) > 1:
+                parts.append(_attribution_figure(group.id, what, shares))
     cards = [_positions_card(group) for group in report.groups if group.positions]
     return Section("causes", "Who causes it", join((columns_of(*parts), *cards)))
+
+
+def _change_figure(change: Change) -> Markup:
+    note = f"From {usd(change.before_initial_usd)} to {usd(change.after_initial_usd)} USD of initial margin."
+    return figure("Change since the previous result", note, partial(charts.change_steps, change))
+
+
+def _attribution_figure(whose: str, what: str, shares: Sequence[Share]) -> Markup:
+    note = "Solid: share of the scan, all shares adding up to it. Outline: initial margin with it minus without it."
+    draw = partial(charts.attribution, shares, PARTS_SHOWN)
+    return figure(f"{whose} by {what}", note, draw, _share_table(what, shares))
 
 
 def _share_table(what: str, shares: Sequence[Share]) -> Markup:
@@ -256,13 +263,9 @@ def _frontier_figure(frontier: Frontier) -> Markup:
 def capacity(report: ExplainReport) -> Section:
     """The largest further order by instrument and side."""
     columns = (Column("instrument", words=True), Column("group", words=True), Column("buy"), Column("sell"))
-    rows = [[c.instrument, c.group, _size(c.buy), _size(c.sell)] for c in report.capacity]
+    rows = [[c.instrument, c.group, order_size(c.buy), order_size(c.sell)] for c in report.capacity]
     caption = "Largest further order, in contracts, after which equity still covers initial margin"
     return Section("capacity", "What still fits", card(table(caption, columns, rows)))
-
-
-def _size(contracts: float | None) -> str:
-    return "no limit found" if contracts is None else quantity(contracts)
 
 
 def collateral(account: AccountReport) -> Section:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from crossmargin.cli.sentences import worst_cell
 from crossmargin.cli.svg import (
     EM,
     LINE,
@@ -28,7 +29,7 @@ from crossmargin.cli.svg import (
     tick,
     ticks,
 )
-from crossmargin.cli.wording import compact, level, moment, percent, relative, usd, worst_cell
+from crossmargin.cli.wording import compact, level, moment, percent, relative, usd
 from crossmargin.core.instant import YEAR_NS, to_milliseconds
 from crossmargin.engine.reports import Distance, Frontier, RiskArray, SpotCurve
 from crossmargin.market.snapshot import Underlying
@@ -38,18 +39,19 @@ _DEEP: Final = 0.78  # the shade from which light text reads better than dark
 _AXIS: Final = 2 * LINE + 6.0
 _REACH_SD: Final = 2.5
 _PANELS: Final = 9
+_MOVES_ACROSS: Final = 11
 _ROUND_MOVES: Final = (0.0, -0.5, 1.0, -0.9, 9.0, -0.2, 0.2, 3.0, -0.75, 0.5, -0.1, 0.1, -0.3, 19.0, -0.05, 0.05)
 
 
 def heat_map(array: RiskArray, width: float) -> Markup:
     """P&L by price and vol move, blue for gains and orange for losses, deeper for larger; the worst cell is framed.
 
-    Prices run across where it is wide, and down where it is narrow.
+    Prices run across where there is room for the figures, and down where there is not.
     """
-    wide = is_wide(width)
+    wide = is_wide(width) and len(array.moves) <= _MOVES_ACROSS
     across, down = (array.moves, array.vol_moves[::-1]) if wide else (array.vol_moves, array.moves)
     left = 78.0 if wide else 64.0
-    step, height = (width - left - 2.0) / max(len(across), 1), 34.0 if wide else 26.0
+    step, height = (width - left - 2.0) / max(len(across), 1), 34.0 if wide else 24.0
     top = 4.0 if wide else 2 * LINE + 8.0
     bottom = top + height * len(down)
     cells = {
@@ -251,9 +253,7 @@ def frontier_plane(frontier: Frontier, width: float) -> Markup:
     points = [None if p is None else (_log(p[0]), _log(p[1])) for p in frontier.points]
     found = [p for p in points if p is not None]
     across, up = _log_scale([x for x, _ in found], left, right), _log_scale([y for _, y in found], bottom, top)
-    outline = [_edge_point(p, i, len(points), across, up) for i, p in enumerate(points)]
-    parts = [element("rect", x=left, y=top, width=side, height=side, class_="lost")]
-    parts += [path(outline, "safe", closed=True)] if outline else []
+    parts = [_regions(points, across, up)]
     parts.append(_log_axes(across, up, frontier))
     parts += [path([(across(x), up(y)) for x, y in run], "frontier") for run in _runs(points)]
     for x, y in found:
@@ -308,21 +308,29 @@ def _log_axes(across: Scale, up: Scale, frontier: Frontier) -> Markup:
     return join(parts)
 
 
-def _edge_point(
-    point: tuple[float, float] | None, index: int, count: int, across: Scale, up: Scale
-) -> tuple[float, float]:
-    """The pixel of a frontier point; for an open direction, where it leaves the plot."""
-    if point is not None:
-        return across(point[0]), up(point[1])
-    angle = 2.0 * math.pi * index / count
-    x, y = math.cos(angle), math.sin(angle)
-    reach = min(
-        edge / part
-        for part, edges in ((x, (across.low, across.high)), (y, (up.low, up.high)))
-        for edge in edges
-        if abs(part) > 1e-12 and edge / part > 0.0
-    )
-    return across(reach * x), up(reach * y)
+def _regions(points: Sequence[tuple[float, float] | None], across: Scale, up: Scale) -> Markup:
+    """What is inside and outside of the line, sector by sector; blank between an edge and an open direction."""
+    left, top, side = across.start, up.end, across.end - across.start
+    frame = element("rect", x=left, y=top, width=side, height=side, class_="heat-zero")
+    centre, sectors = (across(0.0), up(0.0)), []
+    for i, here in enumerate(points):
+        k = (i + 1) % len(points)
+        beyond = [_far(j, len(points), across, up) for j in (i, k)]
+        there = points[k]
+        if here is not None and there is not None:
+            edge = [(across(x), up(y)) for x, y in (here, there)]
+            sectors.append(path([centre, *edge], "safe", closed=True))
+            sectors.append(path([*edge, beyond[1], beyond[0]], "lost", closed=True))
+        elif here is None and there is None:
+            sectors.append(path([centre, *beyond], "safe", closed=True))
+    view = f"{number(left)} {number(top)} {number(side)} {number(side)}"
+    return join((frame, element("svg", *sectors, x=left, y=top, width=side, height=side, viewBox=view)))
+
+
+def _far(index: int, count: int, across: Scale, up: Scale) -> tuple[float, float]:
+    """A pixel far outside of the plot in one of `count` even directions of log moves."""
+    angle, reach = 2.0 * math.pi * index / count, 4.0 * (across.high + up.high)
+    return across(reach * math.cos(angle)), up(reach * math.sin(angle))
 
 
 def _runs(points: Sequence[tuple[float, float] | None]) -> list[list[tuple[float, float]]]:

@@ -230,10 +230,10 @@ class Rows:
 def rows(
     labels: Sequence[str], figures: Sequence[str], width: float, *, bar_height: float = 14.0, top: float = 4.0
 ) -> Rows:
-    """Place rows so that the longest figure fits whole and the labels take at most two fifths of the width."""
+    """Place rows so that the longest figure fits whole and the labels take less than half of the width."""
     if not is_wide(width):
         return Rows(width, 2.0, width - 2.0, top, bar_height + LINE + 7.0, bar_height, len(labels))
-    left = min(0.4 * width, max(map(text_width, labels), default=0.0) + 10.0)
+    left = min(0.46 * width, max(map(text_width, labels), default=0.0) + 10.0)
     right = width - max(map(text_width, figures), default=0.0) - 10.0
     return Rows(width, left, right, top, bar_height + 8.0, bar_height, len(labels))
 

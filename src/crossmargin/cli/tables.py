@@ -11,6 +11,22 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
+from crossmargin.cli.sentences import (
+    STATUS_WORDS,
+    account_groups,
+    account_summary,
+    closest,
+    distance_words,
+    equity_words,
+    explain_summary,
+    group_words,
+    merged_terms,
+    pool_asset,
+    reachable,
+    status_counts,
+    stress_summary,
+    worst_scenarios,
+)
 from crossmargin.cli.table_parts import (
     STATUS_STYLE,
     Row,
@@ -24,30 +40,18 @@ from crossmargin.cli.table_parts import (
     table,
 )
 from crossmargin.cli.wording import (
-    NEVER,
-    STATUS_WORDS,
     Column,
-    account_groups,
-    account_summary,
     chain_name,
-    closest,
     compact,
-    distance_words,
-    equity_words,
-    explain_summary,
     label_text,
-    merged_terms,
     named,
+    order_size,
     percent,
     price,
     quantity,
     ratio,
-    reachable,
-    scenario_clause,
-    status_counts,
-    stress_summary,
+    term_name,
     usd,
-    worst_scenarios,
 )
 from crossmargin.engine.reports import (
     AccountReport,
@@ -183,7 +187,7 @@ def _account(account: AccountReport, provenance: Provenance) -> Iterator[Rendera
 
 
 def _pool(pool: PoolReport) -> Iterator[RenderableType]:
-    yield Text.assemble(" Pool ", (pool.id, "bold"), f" in {pool.asset}  ", status_text(pool.status))
+    yield Text.assemble(" Pool ", (pool.id, "bold"), f" in {pool_asset(pool)}  ", status_text(pool.status))
     columns = (
         Column("equity USD"),
         Column("initial USD"),
@@ -232,14 +236,10 @@ def _collateral(lines: Sequence[CollateralLine]) -> RenderableType:
 
 def _group(group: GroupReport) -> Iterator[RenderableType]:
     columns = (Column("term", words=True), Column("initial USD"), Column("maintenance USD"))
-    rows: list[Row] = [[t.name, usd(t.initial), usd(t.maintenance)] for t in group.terms]
-    orders = f", {named(group.orders, 'order')}" if group.orders else ""
-    title = f"Group {group.id}: {group.mode} margin of {named(group.positions, 'position')}{orders}"
-    yield table(title, columns, [*rows, ["required", usd(group.initial_usd), usd(group.maintenance_usd)]], total=True)
-    if group.worst_scenario:
-        verb = "lose" if group.worst_loss_usd >= 0.0 else "gain"
-        clause = scenario_clause(group.worst_scenario)
-        yield prose((f"Worst: it would {verb} {usd(abs(group.worst_loss_usd))} USD {clause}.",))
+    rows: list[Row] = [[term_name(t), usd(t.initial), usd(t.maintenance)] for t in group.terms]
+    rows.append(["required", usd(group.initial_usd), usd(group.maintenance_usd)])
+    yield table(f"Group {group.id}", columns, rows, total=True)
+    yield prose((group_words(group),))
 
 
 def _overview(accounts: Sequence[AccountReport]) -> Iterator[RenderableType]:
@@ -274,7 +274,13 @@ def _terms(terms: Sequence[Term], account: AccountReport, *, title: str) -> Iter
         Column("maintenance"),
     )
     rows: list[Row] = [
-        [t.name, usd(t.initial), share(t.initial, account.initial_usd), bar(t.initial, largest), usd(t.maintenance)]
+        [
+            term_name(t),
+            usd(t.initial),
+            share(t.initial, account.initial_usd),
+            bar(t.initial, largest),
+            usd(t.maintenance),
+        ]
         for t in terms
     ]
     rows.append(["required", usd(account.initial_usd), "", "", usd(account.maintenance_usd)])
@@ -295,11 +301,12 @@ def _change(change: Change) -> Iterator[RenderableType]:
 
 def _group_explanation(group: GroupExplanation, report: GroupReport | None) -> Iterator[RenderableType]:
     yield Rule(Text.assemble("Group ", (group.id, "bold"), f" ({report.mode})" if report else ""), align="left")
-    if group.scenarios:
+    if group.scenarios and (report is None or report.worst_scenario):  # Groups by rule have none that counts.
         yield _scenarios(group.scenarios)
     if group.positions:
         yield from _positions(group)
-    yield from _shares("Attribution by underlying, USD", "underlying", group.underlyings)
+    if len(group.underlyings) > 1:
+        yield from _shares("Attribution by underlying, USD", "underlying", group.underlyings)
 
 
 def _scenarios(lines: Sequence[ScenarioLine]) -> RenderableType:
@@ -357,28 +364,23 @@ def _frontiers(frontiers: Sequence[Frontier]) -> Iterator[RenderableType]:
     for f in frontiers:
         found = [p for p in f.points if p is not None]
         rows: list[Row] = []
-        for name, x_sign, y_sign in (("both fall", -1, -1), ("both rise", 1, 1), ("apart", -1, 1), ("apart", 1, -1)):
-            quadrant = [p for p in found if p[0] * x_sign >= 0.0 and p[1] * y_sign >= 0.0]
-            if quadrant:
-                x, y = min(quadrant, key=lambda p: p[0] ** 2 + p[1] ** 2)
-                rows.append([name, percent(x, plus=True), percent(y, plus=True)])
-            else:
-                rows.append([name, NEVER, NEVER])
-        columns = (Column("direction", words=True), Column(f.first), Column(f.second))
-        yield table(f"Nearest joint liquidations of {f.first} and {f.second} in pool {f.pool}", columns, rows)
+        for x_sign, y_sign in ((-1, -1), (1, 1), (-1, 1), (1, -1)):
+            inside = [p for p in found if p[0] * x_sign > 1e-9 and p[1] * y_sign > 1e-9]
+            if inside:
+                x, y = min(inside, key=lambda p: math.log1p(p[0]) ** 2 + math.log1p(p[1]) ** 2)
+                rows.append([percent(x, plus=True), percent(y, plus=True)])
+        if rows:
+            columns = (Column(f.first), Column(f.second))
+            yield table(f"Nearest joint liquidations of {f.first} and {f.second} in pool {f.pool}", columns, rows)
 
 
 def _capacity(capacity: Sequence[Capacity]) -> Iterator[RenderableType]:
     if capacity:
         shown = capacity[:CAPACITY_SHOWN]
         columns = (Column("instrument", words=True), Column("group", words=True), Column("buy"), Column("sell"))
-        rows: list[Row] = [[c.instrument, c.group, _size(c.buy), _size(c.sell)] for c in shown]
+        rows: list[Row] = [[c.instrument, c.group, order_size(c.buy), order_size(c.sell)] for c in shown]
         more = f" (the first {len(shown)} of {len(capacity):,})" if len(shown) < len(capacity) else ""
         yield table(f"Largest further order that still fits, contracts{more}", columns, rows)
-
-
-def _size(contracts: float | None) -> str:
-    return "no limit found" if contracts is None else quantity(contracts)
 
 
 def _ratio_change(before: AccountReport, after: AccountReport) -> str:
