@@ -181,6 +181,36 @@ def _at_all_nodes(shocks: Mapping[str, float], curves: Iterable[Mapping[str, flo
     return spread
 
 
+def concat(first: ScenarioSet, second: ScenarioSet) -> ScenarioSet:
+    """The columns of both sets as one: regular ones of the first, of the second, then far moves in the same order.
+
+    Both must say the same of how a shock spreads over a surface; what a set does not say is the plain rule.
+    """
+    for name in first.rules.keys() | second.rules.keys():
+        one, other = (part.rules.get(name, SurfaceRule()) for part in (first, second))
+        assert one == other, f"two rules for the surface of {name}"
+    factors = tuple(dict.fromkeys(first.factors + second.factors))
+    shock = np.zeros((len(factors), len(first) + len(second)))
+    for part, columns in ((first, slice(0, len(first))), (second, slice(len(first), None))):
+        shock[[factors.index(factor) for factor in part.factors], columns] = part.shock
+    families = first.families + second.families
+    order = np.argsort([family == TAIL for family in families], kind="stable")
+
+    def both(name: str) -> FloatArray:
+        return frozen(np.concatenate([getattr(first, name), getattr(second, name)])[order])
+
+    return ScenarioSet(
+        labels=tuple((first.labels + second.labels)[i] for i in order),
+        families=tuple(families[i] for i in order),
+        factors=factors,
+        shock=frozen(shock[:, order]),
+        weight=both("weight"),
+        horizon_days=both("horizon_days"),
+        damping=both("damping"),
+        rules={**first.rules, **second.rules},
+    )
+
+
 def still() -> ScenarioSet:
     """One column in which nothing moves and no time passes."""
     return collect([Scenario(label="nothing moves", family="price", shocks={})])
