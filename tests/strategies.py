@@ -458,7 +458,8 @@ def plain_market(document: doc.MarketDocument) -> spec_world.Market:
 
 def plain_contract(terms: AnyTerms) -> spec_valuation.Contract:
     """The twin of an instrument."""
-    return spec_valuation.Contract(**msgspec.to_builtins(terms))
+    known = spec_valuation.Contract.__dataclass_fields__
+    return spec_valuation.Contract(**{k: v for k, v in msgspec.to_builtins(terms).items() if k in known})
 
 
 def plain_scenario(s: Scenario, rules: dict[str, spec_world.Rule]) -> spec_world.Scenario:

@@ -118,7 +118,10 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Gamma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Second derivative to `factor` and `other` (itself by default), both moves counted in `per`."""
+    """Second derivative to `factor` and `other` (itself by default), both moves counted in `per`.
+
+    A mixed derivative is stated once: it counts `amount`·x·y, that to one factor ½·`amount`·x².
+    """
 
     factor: str
     amount: float

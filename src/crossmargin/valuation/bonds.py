@@ -2,7 +2,7 @@
 
 The bond's clean forward price is futures price × conversion factor. Its street-convention yield at delivery is found
 once, moved by the scenario's rate move at the bond's maturity, and the bond is priced again; a move of the price
-factor itself (`bond:NAME`) multiplies the result.
+factor itself (`bond:NAME`) and of its carry (`fwd:NAME`) then moves the result as it does any future.
 """
 
 from __future__ import annotations
@@ -14,27 +14,26 @@ from crossmargin.core.arrays import FloatArray
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import parse_instant, years_between
 from crossmargin.instruments.terms import BondFuture
+from crossmargin.market.snapshot import normal_scale
 from crossmargin.valuation.world import World
 
 
 def bond_future_pnl(terms: BondFuture, price: float, world: World) -> FloatArray:
     """P&L of one contract in its settlement asset [scenario].
 
-    `price` per 100 of face. Raises `InvalidInput` where the bond matures before delivery.
+    `price` per 100 of face. Raises `InvalidInput` where no yield gives that price.
     """
     delivery = parse_instant(terms.expiry, where=terms.id)
     maturity = parse_instant(terms.maturity, where=terms.id)
     years = years_between(delivery, maturity)
-    if years <= 0.0:
-        raise InvalidInput(
-            "maturity", where=terms.id, value=terms.maturity, limit=f"after {terms.expiry}", remedy="Correct the bond."
-        )
     u = world.snapshot.underlyings[terms.underlying]
     tenor = np.asarray([years_between(world.snapshot.time_ns, maturity)])
     shift = world.scenarios.shock_at("rate", u.quote, tenor)[0]
     start = implied_yield(terms, price * terms.conversion_factor, years)
     moved = clean_price(terms, start + shift, years) / clean_price(terms, np.asarray([start]), years)
-    return np.asarray(terms.multiplier * price * (moved * (1.0 + world.spot_move(u)) - 1.0))
+    move = world.log_move(u, np.asarray([delivery]))[0]
+    after = price * moved * np.exp(move) if u.curve.lognormal else price * moved + move * normal_scale(u)
+    return np.asarray(terms.multiplier * (after - price))
 
 
 def clean_price(terms: BondFuture, annual_yield: FloatArray, years: float) -> FloatArray:

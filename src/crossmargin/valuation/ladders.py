@@ -1,10 +1,14 @@
-"""OTC trades given by their sensitivities: P&L = δ·x + ½ x'Γx, the only Taylor expansion there is."""
+"""OTC trades given by their sensitivities: P&L = δ·x + ½ x'Γx, the only Taylor expansion there is.
+
+Γ is symmetric and a mixed second derivative is stated once, so it stands for both of its halves.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray
+from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.instruments.terms import Sensitivities, Unit
 from crossmargin.scenarios.factors import parse_factor
 from crossmargin.valuation.world import World, surface_of
@@ -19,8 +23,9 @@ def ladder_pnl(terms: Sensitivities, world: World) -> FloatArray:
         total = total + delta.amount * factor_move(delta.factor, delta.per, world, where=terms.id)
     for gamma in terms.gammas:
         first = factor_move(gamma.factor, gamma.per, world, where=terms.id)
-        second = factor_move(gamma.other, gamma.per, world, where=terms.id) if gamma.other else first
-        total = total + 0.5 * gamma.amount * first * second
+        mixed = gamma.other not in ("", gamma.factor)
+        second = factor_move(gamma.other, gamma.per, world, where=terms.id) if mixed else first
+        total = total + (1.0 if mixed else 0.5) * gamma.amount * first * second
     return total
 
 
@@ -28,9 +33,13 @@ def factor_move(factor: str, per: Unit, world: World, *, where: str) -> FloatArr
     """The move of a factor in units of `per` [scenario].
 
     A parallel factor moves as the set says; one with a node takes the curve's or surface's move at its tenor. A vol
-    point is one hundredth of volatility at the money at the node's tenor.
+    point is one hundredth of volatility at the money at the node's tenor. Raises `InvalidInput` for vol points of
+    what is no volatility, `MissingFactors` where the market has no surface to read them from.
     """
     kind, name, node = parse_factor(factor, where=where)
+    if per == "vol_point" and kind != "vol":
+        limit, remedy = "counted in vol points for vol:NAME only", "Use unit, percent or basis_point."
+        raise InvalidInput("sensitivity", where=where, value=factor, limit=limit, remedy=remedy)
     tenor = np.asarray([node])
     if kind == "vol":
         tenor = np.asarray([node or 30.0 / 365.0])
@@ -40,6 +49,8 @@ def factor_move(factor: str, per: Unit, world: World, *, where: str) -> FloatArr
     else:
         move = world.scenarios.shock_at(kind, name, np.asarray([1.0]))[0]
     if per == "vol_point":
+        if name not in world.snapshot.underlyings:
+            raise MissingFactors([f"vol:{name}"], where="market", needed_by={f"vol:{name}": where})
         surface = surface_of(world.snapshot.underlyings[name])
         at = world.snapshot.time_ns + np.asarray(tenor * 365 * 86_400 * 1e9, np.int64)
         return np.asarray(move * 100.0 * float(surface.vol(0.0, at)[0]))

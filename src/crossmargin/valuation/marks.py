@@ -8,18 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, frozen
-from crossmargin.core.errors import UnknownName
+from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import USD, Snapshot, factors_of
+from crossmargin.scenarios.factors import parse_factor
 
 LINEAR_FAMILIES = (Family.PERPETUAL, Family.FUTURE, Family.BOND_FUTURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Marks:
-    """`price` [instrument] in quote currency: the mark, or the curve's forward where no mark is given; NaN for
-    instruments without a price (options are marked in `value_usd`, sensitivities have none). `settle_usd` is the USD
-    price of the settlement asset, `notional_usd` of one contract, without sign.
+    """`price` [instrument] in quote currency: the mark, or the curve's forward where no mark is given (also for an
+    option, which is valued on it); NaN for sensitivities, which have none. `settle_usd` is the USD price of the
+    settlement asset. `notional_usd` is that of one contract, without sign: m·P in quote currency, m·P of the
+    settlement asset for a quanto, m of quote currency for an inverse future, zero for sensitivities.
     """
 
     price: FloatArray
@@ -48,20 +50,22 @@ def missing_factors(table: InstrumentTable, snapshot: Snapshot, assets: Iterable
     have |= set(factors_of(snapshot))
     need = required_factors(table, assets) | _discounting(table, snapshot)
     need |= {factor: table.ids[i] for i, t in table.ladders.items() for factor in ladder_names(t.deltas, t.gammas)}
-    return {factor: user for factor, user in need.items() if factor not in have}
+    # Any chain may fail: the market holds no figure of it.
+    return {name: user for name, user in need.items() if name not in have and not name.startswith("chain:")}
 
 
 def ladder_names(deltas: Iterable[object], gammas: Iterable[object]) -> set[str]:
     """The factors of a ladder, without their tenor nodes."""
     names = {getattr(term, field, "") for term in (*deltas, *gammas) for field in ("factor", "other")}
-    return {":".join(name.split(":")[:2]) for name in names if name}
+    parts = [parse_factor(name, where="sensitivities") for name in names if name]
+    return {f"{part.kind}:{part.name}" for part in parts}
 
 
 def _discounting(table: InstrumentTable, snapshot: Snapshot) -> dict[str, str]:
     need: dict[str, str] = {}
     for i in table.rows_of(Family.OPTION, Family.FORWARD):
         name = table.underlyings[table.underlying[i]]
-        discounted = table.discounted[i] and table.payout[i] == PayoutCode.LINEAR
+        discounted = table.discounted[i] and table.payout[i] != PayoutCode.INVERSE
         if discounted and name in snapshot.underlyings:
             need.setdefault(f"rate:{discount_currency(table, snapshot, int(i))}", table.ids[i])
     return need
@@ -73,7 +77,13 @@ def discount_currency(table: InstrumentTable, snapshot: Snapshot, row: int) -> s
 
 
 def marks(table: InstrumentTable, snapshot: Snapshot) -> Marks:
-    """Prices of all instruments at the snapshot."""
+    """Prices of all instruments at the snapshot.
+
+    Raises `MissingFactors` for assets and underlyings it lacks, `InvalidInput` for a mark on another underlying, and
+    for an inverse contract that does not settle in its coin or whose price may be negative.
+    """
+    _require_names(table, snapshot)
+    _require_coins(table, snapshot)
     price = np.full(len(table), np.nan)
     quote_usd = np.ones(len(table))
     for code, name in enumerate(table.underlyings):
@@ -87,11 +97,50 @@ def marks(table: InstrumentTable, snapshot: Snapshot) -> Marks:
             price[i] = _checked_mark(table, snapshot, i)
     settle_usd = np.asarray([snapshot.asset_price(a) for a in table.assets])[table.settle] if len(table) else price
     spot_rows = table.family == Family.SPOT
-    price = np.where(spot_rows, settle_usd, price)
+    ladders = table.family == Family.SENSITIVITIES
+    price = np.where(spot_rows, settle_usd, np.where(ladders, np.nan, price))
     inverse_future = (table.payout == PayoutCode.INVERSE) & np.isin(table.family, LINEAR_FAMILIES)
-    linear_notional = table.multiplier * np.nan_to_num(price) * np.where(spot_rows, 1.0, quote_usd)
+    quanto = table.payout == PayoutCode.QUANTO
+    unit_usd = np.where(spot_rows, 1.0, np.where(quanto, settle_usd, quote_usd))
+    linear_notional = table.multiplier * np.nan_to_num(price) * unit_usd
     notional = np.where(inverse_future, table.multiplier * quote_usd, linear_notional)
     return Marks(price=frozen(price), settle_usd=frozen(settle_usd), notional_usd=frozen(np.abs(notional)))
+
+
+def _require_names(table: InstrumentTable, snapshot: Snapshot) -> None:
+    priced = set(np.unique(table.underlying[table.family != Family.SENSITIVITIES]))
+    missing = [f"asset {name}" for name in table.assets if name != USD and name not in snapshot.assets]
+    missing += [
+        f"underlying {name}"
+        for code, name in enumerate(table.underlyings)
+        if code in priced and name not in snapshot.underlyings
+    ]
+    if missing:
+        raise MissingFactors(missing, where="market")
+
+
+def _require_coins(table: InstrumentTable, snapshot: Snapshot) -> None:
+    """An inverse contract pays 1/P of the coin it settles in: of another asset it would be a wrong number of units."""
+    rows = np.flatnonzero(table.payout == PayoutCode.INVERSE)
+    _, first = np.unique(np.stack([table.settle[rows], table.underlying[rows]]), axis=1, return_index=True)
+    for row in rows[first]:
+        settle, u = table.assets[table.settle[row]], snapshot.underlyings[table.underlyings[table.underlying[row]]]
+        if settle == USD or snapshot.assets[settle].reference != u.name:
+            raise InvalidInput(
+                "settlement asset",
+                where=table.ids[row],
+                value=settle,
+                limit=f"an asset whose reference is {u.name}: the contract is inverse",
+                remedy="Correct `settle`, or state payout linear or quanto.",
+            )
+        if not u.curve.lognormal:
+            raise InvalidInput(
+                "payout",
+                where=table.ids[row],
+                value="inverse",
+                limit=f"linear or quanto: inverse needs prices that stay positive, and those of {u.name} may not",
+                remedy="State the payout, or give the underlying a lognormal surface.",
+            )
 
 
 def _checked_mark(table: InstrumentTable, snapshot: Snapshot, row: int) -> float:
