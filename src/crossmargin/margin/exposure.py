@@ -19,6 +19,7 @@ from crossmargin.portfolio.book import bucket_names, bucket_of
 from crossmargin.scenarios.scenario_set import Scenario, collect
 from crossmargin.valuation.marks import marks
 from crossmargin.valuation.pnl import pnl, values_usd
+from crossmargin.valuation.world import surface_of
 
 SPOT_STEP = 1e-4  # relative; the error of the central difference is of the order of its square
 VOL_STEP = 1e-3  # relative
@@ -125,15 +126,14 @@ def _sensitivities(table: InstrumentTable, snapshot: Snapshot) -> tuple[FloatArr
 
 def _implied_vol(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
     """The volatility each option is marked at (relative to scale in the normal model); one elsewhere."""
-    vol = np.ones(len(table))
-    for row in table.rows_of(Family.OPTION):
-        u = snapshot.underlyings[table.underlyings[table.underlying[row]]]
-        assert u.surface is not None, "the market was checked before"
-        expiry = table.expiry_ns[row : row + 1]
-        forward = u.curve(expiry)
-        strike = table.strike[row]
-        k = np.log(strike / forward) if u.surface.lognormal else (strike - forward) / u.surface.scale
-        vol[row] = float(u.surface.vol(k, expiry)[0]) / u.surface.scale
+    vol, options = np.ones(len(table)), table.rows_of(Family.OPTION)
+    for code in np.unique(table.underlying[options]):
+        rows = options[table.underlying[options] == code]
+        u = snapshot.underlyings[table.underlyings[code]]
+        surface = surface_of(u)
+        forward, strike = u.curve(table.expiry_ns[rows]), table.strike[rows]
+        k = np.log(strike / forward) if surface.lognormal else (strike - forward) / surface.scale
+        vol[rows] = surface.vol(k, table.expiry_ns[rows]) / surface.scale
     return vol
 
 
