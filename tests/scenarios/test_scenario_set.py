@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, UnknownName
-from crossmargin.scenarios.scenario_set import TAIL, Scenario, collect, still
-from tests.strategies import cases
+from crossmargin.scenarios.scenario_set import TAIL, Scenario, ScenarioSet, collect, concat, still
+from tests.strategies import cases, factor_names, markets, scenario_columns
 
 TENORS = np.asarray([0.01, 0.25, 1.0, 2.0, 5.0, 12.0, 30.0])
 
@@ -81,6 +81,27 @@ def test_weight_horizon_and_damping_are_not_negative(field: str):
 def test_an_unknown_kind_is_refused():
     with pytest.raises(UnknownName, match="price:BTC"):
         collect([Scenario(label="one", family="price", shocks={"price:BTC": 0.1})])
+
+
+@given(st.data())
+def test_joined_sets_say_what_each_said(data: st.DataObject):
+    market = data.draw(markets())
+    parts = [collect(data.draw(scenario_columns(market))[0]) for _ in range(2)]
+    both = concat(*parts)
+    assert both.regular == sum(part.regular for part in parts)
+    order = sorted((is_tail, p, j) for p, part in enumerate(parts) for j, is_tail in enumerate(tails(part)))
+    for column, (_, p, j) in enumerate(order):
+        part = parts[p]
+        assert (both.labels[column], both.families[column]) == (part.labels[j], part.families[j])
+        assert (both.horizon_days[column], both.damping[column]) == (part.horizon_days[j], part.damping[j])
+        for name in factor_names(market):
+            kind, key = name.split(":")
+            found, stated = both.shock_at(kind, key, TENORS)[:, column], part.shock_at(kind, key, TENORS)[:, j]
+            assert found == pytest.approx(stated, abs=1e-15)
+
+
+def tails(part: ScenarioSet) -> list[bool]:
+    return [family == TAIL for family in part.families]
 
 
 @given(cases(("spot",)), st.data())

@@ -190,9 +190,8 @@ def concat(first: ScenarioSet, second: ScenarioSet) -> ScenarioSet:
         one, other = (part.rules.get(name, SurfaceRule()) for part in (first, second))
         assert one == other, f"two rules for the surface of {name}"
     factors = tuple(dict.fromkeys(first.factors + second.factors))
-    shock = np.zeros((len(factors), len(first) + len(second)))
-    for part, columns in ((first, slice(0, len(first))), (second, slice(len(first), None))):
-        shock[[factors.index(factor) for factor in part.factors], columns] = part.shock
+    curves = _curves(factors, "scenario sets")
+    shock = np.hstack([_over(part, factors, curves) for part in (first, second)])
     families = first.families + second.families
     order = np.argsort([family == TAIL for family in families], kind="stable")
 
@@ -209,6 +208,19 @@ def concat(first: ScenarioSet, second: ScenarioSet) -> ScenarioSet:
         damping=both("damping"),
         rules={**first.rules, **second.rules},
     )
+
+
+def _over(part: ScenarioSet, factors: Sequence[str], curves: Iterable[Mapping[str, float]]) -> FloatArray:
+    """The shocks of a set over more factors [factor, scenario], its curves read at nodes that it does not name."""
+    shock = np.zeros((len(factors), len(part)))
+    shock[[factors.index(factor) for factor in part.factors]] = part.shock
+    for nodes in curves:
+        own = sorted((nodes[factor], part.factors.index(factor)) for factor in nodes if factor in part.factors)
+        if own and len(own) < len(nodes):
+            years, rows = zip(*own, strict=True)
+            weights = _interpolation(np.asarray(years), np.asarray(list(nodes.values())))
+            shock[[factors.index(factor) for factor in nodes]] = weights @ part.shock[list(rows)]
+    return shock
 
 
 def still() -> ScenarioSet:
