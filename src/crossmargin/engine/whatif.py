@@ -206,10 +206,6 @@ def _losses(book: Book, lines: Lines, ready: Plan) -> Losses:
         lines.quantity[:, None] * matrix.regular[lines.instrument],
     )
     np.subtract.at(tail, lines.owner, lines.quantity[:, None] * matrix.tail[lines.instrument])
-    working = [
-        [order_losses(book.orders, g, part, exposed, table) for g in range(groups)]
-        for part in (matrix.regular, matrix.tail)
-    ]
     together = pool_lines(book)
     pool = np.zeros((len(book.pools), matrix.regular.shape[1]))
     np.subtract.at(pool, together.owner, together.quantity[:, None] * matrix.regular[together.instrument])
@@ -217,9 +213,9 @@ def _losses(book: Book, lines: Lines, ready: Plan) -> Losses:
     return Losses(
         cell=cell,
         group=cell.sum(axis=1),
-        orders=np.asarray(working[0]).reshape(groups, -1),
+        orders=order_losses(book.orders, matrix.regular, exposed, table),
         tail=tail,
-        tail_orders=np.asarray(working[1]).reshape(groups, -1),
+        tail_orders=order_losses(book.orders, matrix.tail, exposed, table),
         pool=pool,
         pool_risk=np.asarray([reduce_losses(row, measure, weight=matrix.weight)[0] for row in pool]),
         scan=scan(lines, book.orders, matrix, exposed, table, terms.model.measure),

@@ -15,7 +15,8 @@ from crossmargin.core.arrays import FloatArray, IndexArray, IntArray, frozen
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.margin.document import MeasureChoice
 from crossmargin.margin.exposure import Exposure
-from crossmargin.measures.reduce import Measure, reduce_losses, reduce_rows
+from crossmargin.measures.kernels.reduce import losses_rows, order_losses_rows
+from crossmargin.measures.reduce import Measure, reduce_rows
 from crossmargin.portfolio.book import Lines
 from crossmargin.valuation.marks import LINEAR_FAMILIES
 from crossmargin.valuation.pnl import ScenarioPnl
@@ -73,12 +74,13 @@ def scan(
     alone, worst = reduce_rows(*csr, matrix.regular, measure, weight=matrix.weight, threads=threads)
     tail, worst_tail = reduce_rows(*csr, matrix.tail, worst_case, threads=threads)
     regular, tail, worst, worst_tail = alone.copy(), tail.copy(), worst.copy(), worst_tail.copy()
-    for group in np.flatnonzero(np.diff(orders.ptr)):
-        losses = losses_with_orders(positions, orders, int(group), matrix.regular, exposure, table)
-        regular[group], worst[group] = reduce_losses(losses, measure, weight=matrix.weight)
-        if matrix.tail.shape[1]:
-            losses = losses_with_orders(positions, orders, int(group), matrix.tail, exposure, table)
-            tail[group], worst_tail[group] = reduce_losses(losses, worst_case)
+    working = np.flatnonzero(np.diff(orders.ptr))
+    if len(working):
+        held, open_orders = positions.select(working), orders.select(working)
+        losses = losses_with_orders(held, open_orders, matrix.regular, exposure, table)
+        regular[working], worst[working] = _reduced(losses, measure, matrix.weight)
+        losses = losses_with_orders(held, open_orders, matrix.tail, exposure, table)
+        tail[working], worst_tail[working] = _reduced(losses, worst_case, None)
     return Scan(
         regular=np.maximum(regular, 0.0),
         positions_only=np.maximum(alone, 0.0),
@@ -103,22 +105,29 @@ def _cells(positions: Lines, matrix: ScanMatrix, exposure: Exposure, measure: Me
     return cells.reshape(groups, buckets)
 
 
+def _reduced(losses: FloatArray, measure: Measure, weight: FloatArray | None) -> tuple[FloatArray, IndexArray]:
+    """The measure of rows of losses that are stored [row, scenario]: each is a unit short in itself."""
+    rows = len(losses)
+    unit = (np.arange(rows + 1), np.arange(rows, dtype=np.int32), np.full(rows, -1.0))
+    return reduce_rows(*unit, losses, measure, weight=weight)
+
+
 def losses_with_orders(
-    positions: Lines, orders: Lines, group: int, pnl: FloatArray, exposure: Exposure, table: InstrumentTable
+    positions: Lines, orders: Lines, pnl: FloatArray, exposure: Exposure, table: InstrumentTable
 ) -> FloatArray:
-    """Losses of one group in each scenario [scenario], every order filled where its fill hurts."""
-    mine = positions.of(group)
-    losses = -(positions.quantity[mine] @ pnl[positions.instrument[mine]])
-    return np.asarray(losses + order_losses(orders, group, pnl, exposure, table))
+    """Losses of each group [group, scenario], every order filled where its fill hurts."""
+    if not pnl.shape[1]:
+        return np.zeros((len(positions.ptr) - 1, 0))
+    held = losses_rows(positions.ptr, positions.instrument, positions.quantity, pnl)
+    return np.asarray(held + order_losses(orders, pnl, exposure, table))
 
 
-def order_losses(orders: Lines, group: int, pnl: FloatArray, exposure: Exposure, table: InstrumentTable) -> FloatArray:
-    """What the orders of a group can add to its loss in each scenario [scenario]: Σ max(0, loss if filled)."""
-    working = orders.of(group)
-    rows, quantity = orders.instrument[working], orders.quantity[working]
-    gain = gain_since(table, exposure, rows, quantity, orders.price[working])
-    filled = -(quantity[:, None] * pnl[rows]) - gain[:, None]
-    return np.asarray(np.maximum(filled, 0.0).sum(axis=0))
+def order_losses(orders: Lines, pnl: FloatArray, exposure: Exposure, table: InstrumentTable) -> FloatArray:
+    """What the orders of each group can add to its loss [group, scenario]: Σ max(0, loss if filled)."""
+    if not pnl.shape[1]:
+        return np.zeros((len(orders.ptr) - 1, 0))
+    gain = gain_since(table, exposure, orders.instrument, orders.quantity, orders.price)
+    return np.asarray(order_losses_rows(orders.ptr, orders.instrument, orders.quantity, gain, pnl))
 
 
 def gain_since(

@@ -60,6 +60,19 @@ class Lines:
             price=self.price[lines],
         )
 
+    def select(self, owners: IntArray) -> Lines:
+        """The lines of the chosen owners, renumbered in their order."""
+        count = np.diff(self.ptr)[owners]
+        start = self.ptr[:-1][owners]
+        ptr = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
+        lines = np.arange(ptr[-1]) + np.repeat(start - ptr[:-1], count)
+        return Lines(
+            ptr=frozen(ptr, np.int64),
+            instrument=frozen(self.instrument[lines], np.int32),
+            quantity=frozen(self.quantity[lines]),
+            price=frozen(self.price[lines]),
+        )
+
     def of(self, owner: int) -> slice:
         """The lines of one owner."""
         return slice(int(self.ptr[owner]), int(self.ptr[owner + 1]))
