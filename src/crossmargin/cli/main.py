@@ -231,6 +231,69 @@ def demo() -> None:
     commands.demo()
 
 
+@market.command("build")
+def build_market(
+    deribit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--deribit",
+            help="Deribit's answers (.json: instruments and book summaries) or tables of snapshots (.parquet).",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    tradfi: Annotated[
+        list[Path] | None,
+        typer.Option("--tradfi", help="Chains of shares and indices: .parquet or .csv.", metavar="FILE"),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base", help="A market that gives what chains do not: liquidity, correlations, …", metavar="FILE"
+        ),
+    ] = None,
+    at: Annotated[str, typer.Option("--at", help='The time to use: the last chains by then; "all" reports each.')] = "",
+    rate: Annotated[float | None, typer.Option(help="The dollar rate for --tradfi, 0.04 for 4 %.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The market to write: .toml or .json.", metavar="FILE")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit forwards and smiles to a real option chain.
+
+    Prints a pricing-integrity report: the error of the fit, and every quote that was left out, with its reason. What a
+    chain does not say (liquidity, correlations, collateral assets) comes from `--base`.
+
+    Example: `crossmargin market build --deribit chain.parquet --at 2026-03-31 --base desk.toml --out market.toml`
+    """
+    from crossmargin.cli import markets
+
+    sources = markets.Sources(deribit=tuple(deribit or ()), tradfi=tuple(tradfi or ()), base=base, at=at, rate=rate)
+    markets.build(sources, out=out, as_json=as_json)
+
+
+@market.command("check")
+def check_market(
+    path: Annotated[Path, typer.Argument(help="The market: .toml or .json.", metavar="MARKET", show_default=False)],
+    book: Annotated[
+        Path | None, typer.Option(help="A book: does the market hold all it needs?", metavar="FILE")
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    now: Annotated[str | None, typer.Option(help="Refuse a market that is old at this time (ISO 8601).")] = None,
+    age_limit: Annotated[float, typer.Option(help="How old it may be, in seconds.")] = 60.0,
+) -> None:
+    """Say what a market holds, and what is wrong with it.
+
+    Checks every figure, the surfaces for static arbitrage and, where wanted, the age, and whether it holds all that a
+    book needs.
+
+    Example: `crossmargin market check market.toml --book book.toml`
+    """
+    from crossmargin.cli import markets
+
+    markets.check(path, book=book, model=model, now=now, age_limit_s=age_limit)
+
+
 def main() -> None:
     """Run the command line; an error that a user can mend is one line on stderr and exit code 2."""
     try:

@@ -1,0 +1,167 @@
+"""Markets from option chains, and the checks of a market: what `crossmargin market` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from crossmargin.adapters.chains import chains_at, market_document, parse_time
+from crossmargin.adapters.documents import read_document
+from crossmargin.adapters.writing import document_syntax, document_text, write_text
+from crossmargin.cli.market_report import chain_line, chain_report, check_report, survey_line
+from crossmargin.cli.output import print_json, print_report, progress_bar
+from crossmargin.core.check import positive
+from crossmargin.core.errors import InvalidInput
+from crossmargin.core.instant import SECOND_NS, format_instant, parse_instant
+from crossmargin.market import document as doc
+from crossmargin.market.arbitrage import require_free
+from crossmargin.market.build import build_snapshot
+from crossmargin.market.curve import RateCurve
+from crossmargin.market.fit import FittedChain, build_chain
+from crossmargin.market.quotes import NO_RATES, ChainQuotes
+from crossmargin.market.snapshot import Snapshot
+
+EVERY_TIME: Final = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where the chains are, and which of them are wanted; `at` is "" for the last, "all" for every time."""
+
+    deribit: tuple[Path, ...]
+    tradfi: tuple[Path, ...]
+    base: Path | None
+    at: str
+    rate: float | None
+
+
+def build(sources: Sources, *, out: Path | None, as_json: bool) -> None:
+    """Fit chains, print how good the fit is, and write the market; or survey all times, a line for each chain."""
+    base = read_document(sources.base, doc.MarketDocument) if sources.base is not None else None
+    if sources.at == EVERY_TIME:
+        if out is not None:
+            raise InvalidInput(
+                "--at", where="command line", value=EVERY_TIME, limit="one time with --out", remedy="Name the time."
+            )
+        _survey(_read(sources, base), as_json=as_json)
+        return
+    syntax = document_syntax(out) if out is not None else "toml"
+    where = ", ".join(map(str, (*sources.deribit, *sources.tradfi)))
+    with progress_bar() as progress:
+        at_ns = parse_time(sources.at, where="--at") if sources.at else None
+        chains = chains_at(_read(sources, base), at_ns, where=where)
+        now_ns = max(chain.latest_ns for chain in chains)
+        fitted = []
+        for quotes in chains:
+            fitted.append((quotes, build_chain(quotes, now_ns=now_ns)))
+            progress("fitting", len(fitted), len(chains))
+    if out is not None:
+        document = market_document(fitted, base=base, source=_source(sources, fitted))
+        build_snapshot(document, where=str(out))
+        write_text(out, document_text(document, syntax=syntax))
+    if as_json:
+        print_json([chain.report for _, chain in fitted])
+        return
+    for _, chain in fitted:
+        print_report(chain, as_json=False, tables=chain_report)
+    if out is not None:
+        print(f"Wrote {out}.")
+
+
+def _survey(chains: Iterator[ChainQuotes], *, as_json: bool) -> None:
+    reports, refused = [], 0
+    for quotes in sorted(chains, key=lambda c: (c.latest_ns, c.underlying)):
+        try:
+            chain = build_chain(quotes, now_ns=quotes.latest_ns)
+        except InvalidInput as error:
+            refused += 1
+            line = f"{format_instant(quotes.latest_ns)} {quotes.underlying:<9} refused: {error}"
+        else:
+            reports.append(chain.report)
+            line = chain_line(chain)
+        if not as_json:
+            print(line, flush=True)
+    if as_json:
+        print_json(reports)
+    else:
+        print(survey_line([report.total for report in reports], refused))
+
+
+def _read(sources: Sources, base: doc.MarketDocument | None) -> Iterator[ChainQuotes]:
+    if not (sources.deribit or sources.tradfi):
+        raise InvalidInput(
+            "sources", where="command line", value="missing", limit="given", remedy="Name files with --deribit."
+        )
+    if sources.deribit:
+        from crossmargin.adapters.deribit import read_chains
+
+        yield from read_chains(sources.deribit)
+    if sources.tradfi:
+        from crossmargin.adapters.tradfi import read_option_chains
+
+        for path in sources.tradfi:
+            yield from read_option_chains(path, rates=_rates(sources, base))
+
+
+def _rates(sources: Sources, base: doc.MarketDocument | None) -> RateCurve:
+    """The dollar curve: the rate that is given, else that of the base."""
+    if sources.rate is not None:
+        return RateCurve(tenor_years=NO_RATES.tenor_years, rate=NO_RATES.rate + sources.rate)
+    for curve in base.rates if base is not None else ():
+        if curve.currency == "USD":
+            return RateCurve(
+                tenor_years=np.asarray([p.tenor_years for p in curve.points]),
+                rate=np.asarray([p.rate for p in curve.points]),
+            )
+    raise InvalidInput(
+        "rate", where="market build --tradfi", value="missing", limit="given", remedy="Name --rate, or rates in --base."
+    )
+
+
+def _source(sources: Sources, fitted: Sequence[tuple[ChainQuotes, FittedChain]]) -> str:
+    names = ", ".join(path.name for path in (*sources.deribit, *sources.tradfi))
+    underlyings = ", ".join(chain.underlying for _, chain in fitted)
+    return (
+        f"Fitted by crossmargin market build to the option chain of {underlyings} at "
+        f"{format_instant(fitted[0][1].time_ns)} ({names}): forwards from futures and put-call parity, SVI by expiry"
+    )
+
+
+def check(path: Path, *, book: Path | None, model: str, now: str | None, age_limit_s: float) -> None:
+    """Print what a market holds and what is wrong with it.
+
+    Raises `InvalidInput` for a market older than `age_limit_s` at `now`, `SurfaceArbitrage` for a surface that admits
+    arbitrage, and `MissingFactors` where it lacks what a book needs.
+    """
+    snapshot = build_snapshot(read_document(path, doc.MarketDocument), where=str(path))
+    print_report(snapshot, as_json=False, tables=check_report)
+    for name, underlying in snapshot.underlyings.items():
+        if underlying.surface is not None and underlying.surface.lognormal:
+            require_free(underlying.surface.params, where=f"{path}: {name}: surface.slices")
+    if now is not None:
+        _require_fresh(
+            snapshot, parse_instant(now, where="--now"), positive(age_limit_s, "--age-limit", where=""), path
+        )
+    if book is not None:
+        _require_enough(snapshot, book, model)
+
+
+def _require_fresh(snapshot: Snapshot, now_ns: int, age_limit_s: float, path: Path) -> None:
+    age_s = (now_ns - snapshot.time_ns) / SECOND_NS
+    if not 0.0 <= age_s <= age_limit_s:
+        raise InvalidInput(
+            "age in seconds", where=str(path), value=age_s, limit=f"from 0 to {age_limit_s:g}", remedy="Build it again."
+        )
+
+
+def _require_enough(snapshot: Snapshot, book: Path, model: str) -> None:
+    from crossmargin.adapters.files import read_book, read_model
+    from crossmargin.engine.plan import check_needs
+
+    held = read_book(book, market=snapshot)
+    check_needs(held.table, snapshot, read_model(model))
+    print(f"It holds all that {book} needs.")
