@@ -154,7 +154,7 @@ def correlations(draw: st.DrawFn, names: tuple[str, ...]) -> doc.Correlations:
 def markets(draw: st.DrawFn, names: tuple[str, ...] = NAMES) -> doc.MarketDocument:
     """A market over BTC, ETH and EUR (which assets refer to) and some of the other `names`."""
     extra = [name for name in names if name not in COIN_OF]
-    chosen = (*COIN_OF, *sorted(draw(st.sets(st.sampled_from(extra)))))
+    chosen = (*COIN_OF, *sorted(draw(st.sets(st.sampled_from(extra), max_size=3))))
     as_of = AS_OF_MS + draw(st.integers(-YEAR_MS, YEAR_MS))
     return doc.MarketDocument(
         as_of=as_of,

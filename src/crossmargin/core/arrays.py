@@ -18,10 +18,20 @@ BoolArray = NDArray[np.bool_]
 def frozen(values: ArrayLike, dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """A read-only, C-contiguous array of `values`; a copy only where one is needed to own the memory."""
     array = np.ascontiguousarray(values, dtype=dtype)
-    if array.flags.writeable and (array is values or array.base is not None):
+    if (array is values or array.base is not None) and _can_change(array):
         array = array.copy()
     array.flags.writeable = False
     return array
+
+
+def _can_change(array: NDArray[Any]) -> bool:
+    """Whether somebody may still write to the memory of an array: to it, or to one that it is a view of."""
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return True
+        owner = owner.base
+    return False
 
 
 def require_finite(values: FloatArray, what: str, *, where: str, names: tuple[str, ...] | None = None) -> None:

@@ -41,7 +41,9 @@ def _feed(hasher: Any, value: object) -> None:
     elif isinstance(value, np.ndarray):
         _array(hasher, value)
     elif isinstance(value, Mapping):
-        _mapping(hasher, {str(key): item for key, item in value.items()})
+        named = {str(key): item for key, item in value.items()}
+        assert len(named) == len(value), "two keys of one text would hide each other"
+        _mapping(hasher, named)
     elif isinstance(value, msgspec.Struct):
         _mapping(hasher, msgspec.structs.asdict(value), type(value).__name__)
     elif dataclasses.is_dataclass(value):
@@ -68,6 +70,8 @@ def _mapping(hasher: Any, items: dict[str, object], name: str = "") -> None:
 
 
 def _array(hasher: Any, array: np.ndarray[Any, np.dtype[Any]]) -> None:
+    if array.dtype.kind not in "biufU":
+        raise TypeError(f"no canonical encoding for an array of {array.dtype}")
     if array.dtype.kind == "f":
         array = array + 0.0
     _text(hasher, b"a", array.dtype.newbyteorder("<").str)

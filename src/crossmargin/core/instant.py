@@ -13,6 +13,9 @@ YEAR_DAYS: Final = 365.0  # options on crypto; other day counts belong to the co
 YEAR_NS: Final = 365 * DAY_NS
 NEVER_NS: Final = 2**63 - 1  # the expiry of what does not expire
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+# Whole years that 64 bits of nanoseconds hold, and that end before `NEVER_NS`.
+_FIRST_MS: Final = -9_214_560_000_000  # 1678-01-01
+_LAST_MS: Final = 9_214_646_400_000  # 2262-01-01
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -25,15 +28,13 @@ def from_datetime(moment: dt.datetime) -> int:
 def parse_instant(value: str | int | dt.datetime | dt.date, *, where: str) -> int:
     """Nanoseconds UTC of ISO 8601 text with a zone, of integer milliseconds, or of a TOML date-time.
 
-    Raises `InvalidInput` for text that is no instant and for times without a zone: a margin number whose time is
-    off by a zone is wrong by hours of theta.
+    Raises `InvalidInput` for text that is no instant, for times without a zone (a margin number whose time is off by
+    a zone is wrong by hours of theta) and for years outside 1678 to 2261, which 64 bits of nanoseconds do not hold.
     """
     if isinstance(value, bool):
         raise _bad_instant(value, where)
     if isinstance(value, int):
-        if not -(2**53) < value < 2**53:
-            raise _bad_instant(value, where)
-        return value * 1_000_000
+        return _held(value * 1_000_000, value, where)
     if isinstance(value, str):
         try:
             value = dt.datetime.fromisoformat(value)
@@ -41,7 +42,13 @@ def parse_instant(value: str | int | dt.datetime | dt.date, *, where: str) -> in
             raise _bad_instant(value, where) from None
     if not isinstance(value, dt.datetime) or value.tzinfo is None:
         raise _bad_instant(str(value), where)
-    return from_datetime(value)
+    return _held(from_datetime(value), str(value), where)
+
+
+def _held(instant_ns: int, value: object, where: str) -> int:
+    if not _FIRST_MS <= instant_ns // 1_000_000 < _LAST_MS:
+        raise InvalidInput("time", where=where, value=value, limit="from 1678 to 2261", remedy="Correct the year.")
+    return instant_ns
 
 
 def _bad_instant(value: object, where: str) -> InvalidInput:

@@ -7,6 +7,7 @@ A symbol says which contract is meant, never what kind it is: payout, settlement
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -18,7 +19,8 @@ from crossmargin.instruments.terms import AnyTerms, Exercise, Future, Option, Pa
 
 _SYMBOL = re.compile(
     r"(?P<prefix>[A-Z0-9_]+)-(?:(?P<perpetual>PERPETUAL)"
-    r"|(?P<expiry>\d{1,2}[A-Z]{3}\d{2})(?:-(?P<strike>\d+(?:d\d+)?)-(?P<right>[CP]))?)"
+    r"|(?P<expiry>[1-9]\d?[A-Z]{3}\d{2})(?:-(?P<strike>\d{1,15}(?:d\d{1,15})?)-(?P<right>[CP]))?)",
+    re.ASCII,
 )
 
 
@@ -58,7 +60,11 @@ class Symbol(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_symbol(text: str, *, where: str) -> Symbol:
-    """The parts of `PREFIX-PERPETUAL.VENUE`, `PREFIX-27MAR26.VENUE` or `PREFIX-27MAR26-100000-C.VENUE`."""
+    """The parts of `PREFIX-PERPETUAL.VENUE`, `PREFIX-27MAR26.VENUE` or `PREFIX-27MAR26-100000-C.VENUE`.
+
+    Raises `InvalidInput` for what has none of these forms, and for a strike in a longer form than its shortest: two
+    names of one contract would be two positions.
+    """
     body, dot, venue = text.rpartition(".")
     match = _SYMBOL.fullmatch(body)
     if not dot or not venue or match is None:
@@ -70,13 +76,18 @@ def parse_symbol(text: str, *, where: str) -> Symbol:
             remedy="Define it under [[instruments]], or correct the symbol.",
         )
     right: Literal["", "C", "P"] = "C" if match["right"] == "C" else "P" if match["right"] == "P" else ""
-    return Symbol(
+    symbol = Symbol(
         venue=venue,
         prefix=match["prefix"],
         expiry_code=match["expiry"] or "",
         strike=float((match["strike"] or "0").replace("d", ".")),
         right=right,
     )
+    written = format_symbol(symbol)
+    if written != text:
+        remedy = "One contract has one name; use it."
+        raise InvalidInput("instrument", where=where, value=text, limit=f"written {written}", remedy=remedy)
+    return symbol
 
 
 def format_symbol(symbol: Symbol) -> str:
@@ -88,8 +99,8 @@ def format_symbol(symbol: Symbol) -> str:
 
 
 def format_strike(strike: float) -> str:
-    """Shortest decimal text, with `d` for the decimal point."""
-    return (str(int(strike)) if strike == int(strike) else repr(strike)).replace(".", "d")
+    """Shortest decimal text, with `d` for the decimal point; never an exponent."""
+    return (str(int(strike)) if strike == int(strike) else f"{Decimal(repr(strike)):f}").replace(".", "d")
 
 
 def option_id(prefix: str, expiry_ns: int, strike: float, right: Literal["C", "P"], venue: str) -> str:
