@@ -246,7 +246,7 @@ def simulate_page(report: SimulateReport) -> str:
     terms = figure("Requirement by term, before and after", note, draw, _compared_table(before, after))
     side = card(table("Before and after", columns, rows))
     sections = [
-        Section("change", "Before and after", join((gauges, grid(terms, side), _groups_card(before, after)))),
+        Section("change", "Before and after", join((gauges, grid(terms, side), *_changed_cards(before, after)))),
         Section("requirement", "After: what must be held", page_sections.requirement(after).body),
     ]
     return document(f"{after.id} · what if", top, sections, report.provenance)
@@ -289,16 +289,28 @@ def _compared_table(before: AccountReport, after: AccountReport) -> Markup:
     return table("Requirement by term", (Column("term", words=True), *map(Column, headings)), rows, shown=False)
 
 
-def _groups_card(before: AccountReport, after: AccountReport) -> Markup:
-    old = {g.id: g for g in account_groups(before)}
+def _changed_cards(before: AccountReport, after: AccountReport) -> tuple[Markup, Markup]:
+    """Pools and groups, before and after; what is new starts from nothing."""
     columns = (
-        Column("group", words=True),
-        *map(Column, ("initial before, USD", "after", "change")),
-        Column("worst scenario then", words=True),
+        Column("pool", words=True),
+        *map(Column, ("equity, USD", "change", "initial", "change", "excess", "change")),
     )
-    rows = []
+    was = {p.id: p for p in before.pools}
+    pools = []
+    for p in after.pools:
+        pairs = [
+            (getattr(was[p.id], name) if p.id in was else 0.0, getattr(p, name))
+            for name in ("equity_usd", "initial_usd", "excess_initial_usd")
+        ]
+        pools.append([p.id, *(cell for a, b in pairs for cell in (f"{usd(a)} → {usd(b)}", usd(b - a, plus=True)))])
+    old = {g.id: g for g in account_groups(before)}
+    groups = []
     for g in account_groups(after):
-        was = old[g.id].initial_usd if g.id in old else 0.0
+        initial = old[g.id].initial_usd if g.id in old else 0.0
         worst = label_text(g.worst_scenario) or "by rule"
-        rows.append([g.id, usd(was), usd(g.initial_usd), usd(g.initial_usd - was, plus=True), worst])
-    return card(table("Groups", columns, rows))
+        groups.append([g.id, usd(initial), usd(g.initial_usd), usd(g.initial_usd - initial, plus=True), worst])
+    then = (*map(Column, ("initial before, USD", "after", "change")), Column("worst scenario then", words=True))
+    return (
+        card(table("Pools before and after", columns, pools)),
+        card(table("Groups before and after", (Column("group", words=True), *then), groups)),
+    )

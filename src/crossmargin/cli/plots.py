@@ -247,7 +247,7 @@ def frontier_plane(frontier: Frontier, width: float) -> Markup:
     Axes are even in log moves, as the directions of the search are; a direction without an edge is open up to the
     border of the plot.
     """
-    left, top = 58.0, 8.0
+    left, top = 66.0, 8.0
     side = min(width - left - 6.0, 400.0)
     right, bottom = left + side, top + side
     points = [None if p is None else (_log(p[0]), _log(p[1])) for p in frontier.points]
@@ -315,7 +315,7 @@ def _regions(points: Sequence[tuple[float, float] | None], across: Scale, up: Sc
     centre, sectors = (across(0.0), up(0.0)), []
     for i, here in enumerate(points):
         k = (i + 1) % len(points)
-        beyond = [_far(j, len(points), across, up) for j in (i, k)]
+        beyond = [_far(_angle(j, points), across, up) for j in (i, k)]
         there = points[k]
         if here is not None and there is not None:
             edge = [(across(x), up(y)) for x, y in (here, there)]
@@ -323,13 +323,21 @@ def _regions(points: Sequence[tuple[float, float] | None], across: Scale, up: Sc
             sectors.append(path([*edge, beyond[1], beyond[0]], "lost", closed=True))
         elif here is None and there is None:
             sectors.append(path([centre, *beyond], "safe", closed=True))
+        else:  # As far out as the edge that was found; what is beyond it there is not known.
+            reach = math.hypot(*(here or there or (0.0, 0.0)))
+            ends = [(reach * math.cos(a), reach * math.sin(a)) for a in (_angle(i, points), _angle(k, points))]
+            sectors.append(path([centre, *((across(x), up(y)) for x, y in ends)], "safe", closed=True))
     view = f"{number(left)} {number(top)} {number(side)} {number(side)}"
     return join((frame, element("svg", *sectors, x=left, y=top, width=side, height=side, viewBox=view)))
 
 
-def _far(index: int, count: int, across: Scale, up: Scale) -> tuple[float, float]:
-    """A pixel far outside of the plot in one of `count` even directions of log moves."""
-    angle, reach = 2.0 * math.pi * index / count, 4.0 * (across.high + up.high)
+def _angle(index: int, points: Sequence[object]) -> float:
+    return 2.0 * math.pi * index / len(points)
+
+
+def _far(angle: float, across: Scale, up: Scale) -> tuple[float, float]:
+    """A pixel far outside of the plot in a direction of log moves."""
+    reach = 4.0 * (across.high + up.high)
     return across(reach * math.cos(angle)), up(reach * math.sin(angle))
 
 

@@ -98,7 +98,7 @@ def scenario_clause(label: str) -> str:
         return f"if everything {verb} together by {size} {_VOL[found[4]]}"
     if found := _FAR.fullmatch(label):
         others = " and all else by beta" if found[3] else ""
-        return f"if {_moved(found[1], found[2])}{others} (a far move, counted at {percent(float(found[4]))})"
+        return f"if {_moved(found[1], found[2])}{others} (a far move, counted at {percent(float(found[4]), digits=2)})"
     if found := _CURVE.fullmatch(label):
         what = f"the carry of {found[1]}" if found[2] == "carry" else f"{found[1]} rates"
         return f"if {what} {_BENT[found[3]]}"

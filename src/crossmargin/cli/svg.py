@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from crossmargin.cli.wording import compact, level, percent
+from crossmargin.cli.wording import compact, level, percent, printable
 
 EM: Final = 12.0
 GLYPH: Final = 0.58  # of the font size: the mean width of a glyph in common sans-serif faces, rounded up
@@ -29,8 +29,8 @@ class Markup(str):
 
 
 def escape(text: str) -> Markup:
-    """Text made safe for elements and attributes; markup as it is."""
-    return text if isinstance(text, Markup) else Markup(html.escape(text, quote=True))
+    """Text made safe for elements and attributes, control characters visible; markup as it is."""
+    return text if isinstance(text, Markup) else Markup(html.escape(printable(text), quote=True))
 
 
 def join(parts: Iterable[str]) -> Markup:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from crossmargin.cli.wording import Column, label_text, measure_words, moment, percent, usd
+from crossmargin.cli.wording import Column, label_text, measure_words, moment, percent, printable, usd
 from crossmargin.engine.reports import Provenance, Status
 
 Row: TypeAlias = Sequence[str | Text]
@@ -25,6 +26,18 @@ STATUS_STYLE: Final[dict[Status, str]] = {
 _BLOCKS: Final = " ▏▎▍▌▋▊▉█"
 _SHADES: Final = "░▒▓█"
 _NOTHING: Final = 0.02  # of the largest cell: what is smaller gets no shade
+
+
+class Sheet:
+    """Tables one below the other; control characters in what comes from input never reach the terminal."""
+
+    def __init__(self, *parts: RenderableType) -> None:
+        self.parts = parts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render each part, its text made printable."""
+        for segment in console.render(Group(*self.parts), options):
+            yield Segment(printable(segment.text), segment.style, segment.control)
 
 
 def table(title: str, columns: Sequence[Column], rows: Iterable[Row], *, total: bool = False) -> RenderableType:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
@@ -30,6 +30,7 @@ from crossmargin.cli.sentences import (
 from crossmargin.cli.table_parts import (
     STATUS_STYLE,
     Row,
+    Sheet,
     bar,
     delta,
     footer,
@@ -89,7 +90,7 @@ def margin_tables(report: MarginReport) -> RenderableType:
         body = list(_overview(accounts))
     else:
         body = [part for account in accounts for part in _account(account, report.provenance)]
-    return Group(*body, *footer(report.provenance))
+    return Sheet(*body, *footer(report.provenance))
 
 
 def explain_tables(report: ExplainReport) -> RenderableType:
@@ -109,7 +110,7 @@ def explain_tables(report: ExplainReport) -> RenderableType:
     parts += _distances(report.distances)
     parts += _frontiers(report.frontiers)
     parts += _capacity(report.capacity)
-    return Group(*parts, *footer(report.provenance))
+    return Sheet(*parts, *footer(report.provenance))
 
 
 def simulate_tables(report: SimulateReport) -> RenderableType:
@@ -126,7 +127,7 @@ def simulate_tables(report: SimulateReport) -> RenderableType:
     rows.append(["margin ratio", ratio(before.margin_ratio), ratio(after.margin_ratio), _ratio_change(before, after)])
     rows.append(["status", status_text(before.status), status_text(after.status), ""])
     columns = (Column("USD", words=True), Column("before"), Column("after"), Column("change"))
-    return Group(
+    return Sheet(
         Rule(Text(f"What-if of {after.id}", style="bold"), align="left"),
         Padding(added, (0, 1)),
         table("", columns, rows),
@@ -148,7 +149,7 @@ def stress_tables(report: StressReport) -> RenderableType:
         parts += _named_shocks(account)
         for array in account.risk_arrays:
             parts += _heat_map(array)
-    return Group(*parts, *footer(report.provenance))
+    return Sheet(*parts, *footer(report.provenance))
 
 
 def _ruin(account: StressAccount) -> float:

@@ -15,6 +15,7 @@ from crossmargin.engine.reports import Provenance, Term
 MINUS: Final = "−"
 
 NEVER: Final = "never"
+_CONTROLS: Final = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "�")
 
 # Names of CAIP-2 identifiers, from the CAIP namespaces (namespaces.chainagnostic.org) and, for eip155, the list of
 # ethereum-lists/chains; what is not here is shown by its identifier.
@@ -32,6 +33,15 @@ CHAIN_NAMES: Final = {
 }
 
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+def printable(text: str) -> str:
+    """Text whose control characters cannot steer a terminal, nor break markup.
+
+    >>> printable("desk\x1b[2J")
+    'desk�[2J'
+    """
+    return text.translate(_CONTROLS)
 
 
 class Column(NamedTuple):
