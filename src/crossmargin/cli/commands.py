@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
+import numpy as np
 
 from crossmargin.adapters.files import read_book, read_market, read_model, read_stress
 from crossmargin.adapters.writing import replacing, write_text
@@ -229,17 +230,15 @@ def _totals(result: MarginResult) -> MarginReport:
     from crossmargin.engine.accounts import provenance
 
     columns = account_columns(result)
-    names = {"id": "account"} | {
-        field: field for field in AccountReport.__struct_fields__ if field not in {"id", "pools"}
-    }
-    figures = {field: list(columns[column]) for field, column in names.items()}
-    rows = zip(*figures.values(), strict=True)
-    accounts = msgspec.convert(
-        [dict(zip(figures, row, strict=True)) | {"pools": ()} for row in rows], tuple[AccountReport, ...]
-    )
-    return MarginReport(
-        provenance=provenance(result), accounts=msgspec.convert(accounts, tuple[AccountReport, ...], strict=False)
-    )
+    names = [name for name in AccountReport.__struct_fields__ if name not in {"id", "pools"}]
+    figures = [list(columns["account"]), *(np.asarray(columns[name]).tolist() for name in names)]
+    accounts = []
+    for values in zip(*figures, strict=True):
+        fields = dict(zip(("id", *names), values, strict=True))
+        if math.isnan(fields["margin_ratio"]):
+            fields["margin_ratio"] = None
+        accounts.append(AccountReport(**fields, pools=()))
+    return MarginReport(provenance=provenance(result), accounts=tuple(accounts))
 
 
 def _margin_tables(report: MarginReport) -> RenderableType:
