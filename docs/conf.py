@@ -1,6 +1,8 @@
 """How the documents are built: MyST Markdown whose blocks run, and API pages from the docstrings."""
 
+import os
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,15 @@ exclude_patterns = ["_build"]
 nitpicky = False
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
+# Blocks find the command of this Python and the helpers in `pages.py`, and print to one width everywhere.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+os.environ |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUTF8": "1", "COLUMNS": "110"}
+
 # Every block runs in every build. One that fails is a warning with its traceback, and `make docs` fails on warnings.
 nb_execution_mode = "force"
 nb_execution_show_tb = True
 nb_execution_timeout = 120
+nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 

@@ -1,0 +1,88 @@
+"""What the pages share: a folder with the example inputs, and tables made from the code."""
+
+import os
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from IPython.display import Markdown
+
+from crossmargin.instruments.catalogue import builtin_products
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PLAIN = {str: "text", float: "number", int: "integer", bool: "true or false"}
+
+
+def enter_examples() -> None:
+    """Go to a new folder that holds the example inputs, and the bundled desk as book.toml and market.toml."""
+    folder = Path(tempfile.mkdtemp(prefix="crossmargin-docs-"))
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+    with resources.as_file(resources.files("crossmargin.cli").joinpath("demo")) as demo:
+        shutil.copytree(demo, folder, dirs_exist_ok=True)
+    os.chdir(folder)
+    for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):  # the kernel sets them; a page shows plain text
+        os.environ.pop(name, None)
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> Markdown:
+    """A Markdown table."""
+    lines = [heads, ("---",) * len(heads), *rows]
+    return Markdown("\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines))
+
+
+def fields(kind: type[msgspec.Struct]) -> Markdown:
+    """The fields of a part of a document: name, type, and default or "required"."""
+    hints = get_type_hints(kind)
+    rows = [(f"`{f.name}`", spelled(hints[f.name]), default(f)) for f in msgspec.structs.fields(kind)]
+    return table(("field", "type", "default"), list(rows))
+
+
+def default(field: msgspec.structs.FieldInfo) -> str:
+    """What stands where a field is left out."""
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if isinstance(value, msgspec.Struct):
+        return "its defaults"
+    return "none" if value in (None, "", (), {}) else f"`{value}`"
+
+
+def spelled(hint: Any) -> str:
+    """A type as a user of TOML or JSON would name it."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(f'"{value}"' for value in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(spelled(part) for part in inner if part is not type(None)))
+    if origin is tuple:
+        return f"list of {spelled(inner[0])}"
+    if origin is dict:
+        return f"table of {spelled(inner[1])}"
+    return PLAIN.get(hint) or hint.__name__
+
+
+def products() -> Markdown:
+    """The catalogue of listed products."""
+    heads = ("symbol", "family", "underlying", "payout", "settles in", "multiplier")
+    rows = [
+        (f"`{p.prefix}-….{p.venue}`", p.family, p.underlying, p.payout, p.settle, f"{p.multiplier:g}")
+        for p in builtin_products()
+    ]
+    return table(heads, list(rows))
+
+
+def parameters(part: msgspec.Struct, path: str = "") -> Markdown:
+    """Every number of a part of a model, by its path."""
+    rows = [(f"`{name}`", f"`{value}`") for name, value in flat(msgspec.to_builtins(part), path)]
+    return table(("parameter", "value"), list(rows))
+
+
+def flat(tree: Any, path: str = "") -> list[tuple[str, object]]:
+    """The leaves of nested tables, each with its path; a list counts as a leaf."""
+    if isinstance(tree, dict) and tree:
+        return [leaf for key, value in tree.items() for leaf in flat(value, f"{path}.{key}" if path else key)]
+    return [(path, tree)]
