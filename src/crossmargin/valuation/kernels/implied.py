@@ -23,6 +23,7 @@ from crossmargin.valuation.kernels.vmath import INV_SQRT_TWO_PI, exp_, phi_
 
 STEPS_MAX = 60
 STEP_LAST = 1e-9  # Relative; convergence is at least quadratic, so the step after it would be below rounding.
+SMALLEST = 1e-300
 TOTAL_VOL_MAX = 80.0  # N(−40) is below the smallest double: no price tells two larger volatilities apart.
 
 
@@ -58,17 +59,19 @@ def implied_normal_vol(
 def _black_loop(price: ndarray, forward: ndarray, strike: ndarray, right: ndarray, out: ndarray) -> None:
     for i in range(out.size):
         intrinsic = max(right[i] * (forward[i] - strike[i]), 0.0)
-        time_value = (price[i] - intrinsic) / math.sqrt(forward[i] * strike[i])
-        out[i] = _black_vol(log_moneyness_(forward[i], strike[i]), time_value)
+        time_value = price[i] - intrinsic
+        if 0.0 <= time_value < min(forward[i], strike[i]):
+            goal = time_value / math.sqrt(forward[i] * strike[i])
+            out[i] = _black_vol(log_moneyness_(forward[i], strike[i]), goal)
+        else:
+            out[i] = math.nan
 
 
 @compiled()
 def _black_vol(k: float, goal: float) -> float:
-    """v with `otm_value_(k, v)` = goal."""
+    """v with `otm_value_(k, v)` = goal, which is 0 or more and below e^(−|k|/2) but for rounding."""
     x = abs(k)
     ceiling = math.exp(-0.5 * x)
-    if not 0.0 <= goal < ceiling:
-        return np.nan
     if goal == 0.0:
         return 0.0
     inflection = math.sqrt(2.0 * x)
@@ -117,8 +120,8 @@ def _above_inflection(x: float, goal: float, inflection: float, ceiling: float) 
         bend = a * a / v - 0.25 * v
         if steep:
             left = -slope * mills_difference_(a, t) if a < t else ceiling - otm_value_(x, v)
-            gap = math.log((ceiling - goal) / left)
-            rate = slope / left
+            gap = math.log(max(ceiling - goal, SMALLEST) / max(left, SMALLEST))
+            rate = slope / max(left, SMALLEST)
             bend += rate
         else:
             gap, rate = otm_value_(x, v) - goal, slope
