@@ -23,6 +23,8 @@ from crossmargin.cli.page_parts import (
 from crossmargin.cli.sentences import (
     account_groups,
     account_summary,
+    added_words,
+    book_summary,
     closest,
     explain_summary,
     merged_terms,
@@ -112,18 +114,7 @@ def _book_top(report: MarginReport) -> Markup:
         Tile("Maintenance margin", usd(sum(a.maintenance_usd for a in accounts)), "USD"),
         *(Tile(status.capitalize(), f"{count:,}", "accounts") for status, count in counts.items()),
     )
-    short = [a for a in accounts if a.excess_initial_usd < 0.0]
-    states = (
-        f"Of {named(len(accounts), 'account')}, {counts['healthy']:,} cover their initial margin,"
-        f" {counts['restricted']:,} only their maintenance, and {counts['liquidation']:,} are in liquidation."
-    )
-    sentences = [states]
-    if short:
-        missing = -sum(a.excess_initial_usd for a in short)
-        sentences.append(
-            f"Together {usd(missing)} USD are missing to the initial margin of {named(len(short), 'account')}."
-        )
-    return join((tiles(entries), summary(sentences)))
+    return join((tiles(entries), summary(book_summary(accounts))))
 
 
 def _closest_section(report: MarginReport) -> Section:
@@ -260,18 +251,17 @@ def _gauge_figure(word: str, account: AccountReport) -> Markup:
 def _simulated_words(report: SimulateReport) -> list[str]:
     before, after = report.before, report.after
     change = after.initial_usd - before.initial_usd
-    added = ", ".join(map(label_text, report.added)) or "nothing"
     verb = "raises" if change > 0.0 else "lowers" if change < 0.0 else "leaves"
     size = (
         f"by {usd(abs(change))} USD to {usd(after.initial_usd)} USD" if change else f"at {usd(after.initial_usd)} USD"
     )
-    sentences = [f"Adding {added} {verb} initial margin {size}."]
+    sentences = [f"Adding {added_words(report.added)} {verb} initial margin {size}."]
     left = after.excess_initial_usd
     word = "are left over initial margin" if left >= 0.0 else "are missing to initial margin"
     sentences.append(f"Then {usd(abs(left))} USD {word}, and the account is {after.status}.")
     old = {g.id: g.worst_scenario for g in account_groups(before)}
     sentences += [
-        f"The worst for {g.id} is then {scenario_clause(g.worst_scenario)}."
+        f"At worst, {g.id} would then lose {usd(g.worst_loss_usd)} USD {scenario_clause(g.worst_scenario)}."
         for g in account_groups(after)
         if g.worst_scenario and old.get(g.id) != g.worst_scenario
     ]

@@ -103,8 +103,8 @@ def tiles(entries: Iterable[Tile]) -> Markup:
 
 
 def summary(sentences: Sequence[str]) -> Markup:
-    """The page in one paragraph, the first sentences in bold."""
-    return element("p", *(part for s in sentences for part in (s, " ")), class_="summary")
+    """The page in one paragraph."""
+    return element("p", " ".join(sentences), class_="summary")
 
 
 def table(
@@ -139,20 +139,14 @@ def figure(
     note: str,
     draw: Callable[[float], Markup],
     figures: Markup | None = None,
-    *,
-    full: bool = False,
-    small: bool = False,
 ) -> Markup:
     """A drawing in two widths, of which the page shows the one that fits, with what to see in it and its numbers."""
     caption = element("figcaption", element("h3", title), element("p", note) if note else Markup(""))
     plot = element(
         "div", element("div", draw(WIDE), class_="wide"), element("div", draw(NARROW), class_="narrow"), class_="plot"
     )
-    if small:
-        plot = element("div", draw(NARROW), class_="plot")
     numbers = element("details", element("summary", "Numbers"), figures) if figures is not None else Markup("")
-    class_ = "full" if full else "third" if small else None
-    return element("figure", caption, plot, numbers, class_=class_)
+    return element("figure", caption, plot, numbers)
 
 
 def grid(*parts: Markup) -> Markup:

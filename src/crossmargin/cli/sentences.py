@@ -9,12 +9,14 @@ from typing import Final
 import msgspec
 
 from crossmargin.cli.wording import (
+    MINUS,
     NEVER,
     chain_name,
     label_text,
     level,
     named,
     percent,
+    quantity,
     relative,
     term_name,
     trimmed,
@@ -117,11 +119,11 @@ def merged_terms(account: AccountReport) -> tuple[Term, ...]:
 
 
 def sum_terms(terms: Iterable[Term]) -> tuple[Term, ...]:
-    """Terms summed by name, in the order of first appearance."""
+    """Terms summed by name (in words), in the order of first appearance."""
     sums: dict[str, tuple[float, float]] = {}
     for term in terms:
-        initial, maintenance = sums.get(term.name, (0.0, 0.0))
-        sums[term.name] = (initial + term.initial, maintenance + term.maintenance)
+        initial, maintenance = sums.get(term_name(term), (0.0, 0.0))
+        sums[term_name(term)] = (initial + term.initial, maintenance + term.maintenance)
     return tuple(Term(name=name, initial=im, maintenance=mm) for name, (im, mm) in sums.items())
 
 
@@ -327,6 +329,33 @@ def worst_cell(array: RiskArray) -> tuple[float, float, float]:
     return move, vol, pnl
 
 
+def book_summary(accounts: Sequence[AccountReport]) -> tuple[str, ...]:
+    """A book of many accounts in a few sentences."""
+    counts, every = status_counts(accounts), named(len(accounts), "account")
+    if counts["healthy"] == len(accounts):
+        return (f"All of {every} cover their initial margin.",)
+    short = [a for a in accounts if a.excess_initial_usd < 0.0]
+    missing = usd(-sum(a.excess_initial_usd for a in short))
+    covered = f"Of {every}, {counts['healthy']:,} cover their initial margin, {counts['restricted']:,} only maintenance"
+    lacking = f"Together {missing} USD of initial margin are missing on {named(len(short), 'account')}."
+    return (f"{covered}, and {counts['liquidation']:,} are in liquidation.", lacking)
+
+
+def added_words(added: Sequence[str]) -> str:
+    """What a what-if adds, each amount written out.
+
+    >>> added_words(["-25 BTC-26JUN26-50000-P.DERIBIT", "+1e+06 USDC on eip155:1"])
+    '−25 BTC-26JUN26-50000-P.DERIBIT and +1,000,000 USDC on eip155:1'
+    """
+    written = []
+    for text in added:
+        found = re.fullmatch(r"([+-]?\d[\d.]*(?:e[+-]?\d+)?) (.+)", text)
+        amount = quantity(float(found[1])) if found else ""
+        sign = "" if amount.startswith(MINUS) else "+"
+        written.append(f"{sign}{amount} {found[2]}" if found else label_text(text))
+    return " and ".join(filter(None, (", ".join(written[:-1]), *written[-1:]))) or "nothing"
+
+
 def stress_summary(account: StressAccount) -> tuple[str, ...]:
     """One stressed account in a few sentences."""
     sentences = [f"{account.id} holds {usd(account.equity_usd)} USD."]
@@ -338,9 +367,7 @@ def stress_summary(account: StressAccount) -> tuple[str, ...]:
         )
         ruin = sum(account.equity_usd + line.pnl_usd < 0.0 for line in account.lines)
         sentences.append(
-            f"{ruin} of {named(len(account.lines), 'shock')} would take more than it holds."
-            if ruin
-            else f"It would survive {'it' if len(account.lines) == 1 else f'all {len(account.lines)} shocks'}."
+            f"{f'{ruin:,}' if ruin else 'None'} of {named(len(account.lines), 'shock')} would take more than it holds."
         )
     return tuple(sentences)
 

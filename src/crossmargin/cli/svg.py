@@ -174,7 +174,7 @@ def tick(x: float, y: float, words: str, across: Scale, *, class_: str = "tick")
 
 def money_axis(across: Scale, top: float, bottom: float, *, title: str = "USD") -> Markup:
     """Vertical grid lines with amounts under them, and a stronger line at zero."""
-    count = max(2, int(abs(across.end - across.start) / 85.0))
+    count = max(3, int(abs(across.end - across.start) / 75.0))
     parts = []
     for value in ticks(across.low, across.high, count):
         x = across(value)

@@ -15,6 +15,7 @@ from crossmargin.cli.sentences import (
     STATUS_WORDS,
     account_groups,
     account_summary,
+    added_words,
     closest,
     distance_words,
     equity_words,
@@ -116,7 +117,7 @@ def explain_tables(report: ExplainReport) -> RenderableType:
 def simulate_tables(report: SimulateReport) -> RenderableType:
     """The account before and after, side by side, with the differences."""
     before, after = report.before, report.after
-    added = Text.assemble("What if: ", (", ".join(map(label_text, report.added)) or "nothing is added", "bold"))
+    added = Text.assemble("What if: ", (added_words(report.added), "bold"))
     lines = [
         ("equity", before.equity_usd, after.equity_usd),
         ("initial margin", before.initial_usd, after.initial_usd),
