@@ -92,27 +92,27 @@ def _applied(
 
 
 def moved_underlyings(table: InstrumentTable, snapshot: Snapshot) -> set[str]:
-    """Every underlying whose price some instrument or asset of the table depends on."""
-    names = {name for name in bucket_names(table) if name in snapshot.underlyings}
+    """Every underlying of the market whose price some instrument or asset of the table depends on."""
+    held = snapshot.underlyings
+    names = {name for name in bucket_names(table) if name in held}
     for terms in table.ladders.values():
         for factor in ladder_names(terms.deltas, terms.gammas):
             kind, name, _ = parse_factor(factor, where=terms.id)
             if kind in (*PRICE_KINDS, "fwd", "vol", "skew", "smile"):
                 names.add(name)
-    assets = set(table.assets) - {USD} | {snapshot.underlyings[name].quote for name in names} - {USD}
-    return names | {snapshot.assets[a].reference for a in assets if snapshot.assets[a].reference != USD}
+    assets = set(table.assets) | {held[name].quote for name in names & held.keys()}
+    references = {snapshot.assets[a].reference for a in assets & snapshot.assets.keys()}
+    return (names | references) & held.keys()
 
 
 def check_needs(table: InstrumentTable, snapshot: Snapshot, model: ModelDocument) -> None:
     """Raise `MissingFactors` for everything that valuation, add-ons and joint scenarios need and the market lacks."""
     missing = missing_factors(table, snapshot, table.assets)
-    if not missing:
-        names = sorted(moved_underlyings(table, snapshot))
-        for name in set(names) & set(bucket_names(table)):
-            if snapshot.underlyings[name].liquidity is None:
-                missing[f"liquidity:{name}"] = name
-        if len(names) > 1 and (model.grid.joint.together or model.grid.joint.pairs):
-            missing |= {f"correlation:{name}": name for name in names if name not in snapshot.correlation_names}
+    names = moved_underlyings(table, snapshot)
+    exposed = names & set(bucket_names(table))
+    missing |= {f"liquidity:{n}": n for n in exposed if snapshot.underlyings[n].liquidity is None}
+    if len(names) > 1 and (model.grid.joint.together or model.grid.joint.pairs):
+        missing |= {f"correlation:{n}": n for n in names if n not in snapshot.correlation_names}
     if missing:
         raise MissingFactors(missing, where="market", needed_by=missing)
 
