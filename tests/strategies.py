@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import msgspec
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from crossmargin.instruments.table import InstrumentTable, build_table
@@ -52,6 +53,10 @@ _KINDS = {
     "CL": ("index", "commodity", ("USD",), -40.0, 150.0, True),
     "TY": ("bond", "government_bond", ("USD",), 80.0, 140.0, False),
 }
+
+
+# Enough for a property over whole worlds, which cost some 50 ms each to draw and build.
+few = settings(max_examples=25)
 
 
 def numbers(low: float, high: float) -> st.SearchStrategy[float]:

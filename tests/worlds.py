@@ -34,7 +34,8 @@ def underlying(name: str, spot: float, **more: object) -> doc.Underlying:
 def market(*underlyings: doc.Underlying, **more: object) -> doc.MarketDocument:
     """A market of these underlyings, each also an asset, with USDC and a flat rate of 5 %."""
     flat = doc.RateCurve(currency="USD", points=(doc.RatePoint(tenor_years=1.0, rate=0.05),))
-    coins = tuple(doc.Asset(name=u.name, reference=u.name) for u in underlyings if u.kind in ("spot", "fx"))
+    coined = [u for u in underlyings if u.kind in ("spot", "fx") and (not u.surface or u.surface.kind == "lognormal")]
+    coins = tuple(doc.Asset(name=u.name, reference=u.name) for u in coined)
     assets = (doc.Asset(name="USDC", reference="USD"), *coins)
     return doc.MarketDocument(
         **{"as_of": AS_OF_MS, "underlyings": underlyings, "assets": assets, "rates": (flat,)} | more

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, UnknownName
 from crossmargin.scenarios.scenario_set import TAIL, Scenario, ScenarioSet, collect, concat, still
-from tests.strategies import cases, factor_names, markets, scenario_columns
+from tests.strategies import cases, factor_names, few, markets, scenario_columns
 
 TENORS = np.asarray([0.01, 0.25, 1.0, 2.0, 5.0, 12.0, 30.0])
 
@@ -83,6 +83,7 @@ def test_an_unknown_kind_is_refused():
         collect([Scenario(label="one", family="price", shocks={"price:BTC": 0.1})])
 
 
+@few
 @given(st.data())
 def test_joined_sets_say_what_each_said(data: st.DataObject):
     market = data.draw(markets())
@@ -104,6 +105,7 @@ def tails(part: ScenarioSet) -> list[bool]:
     return [family == TAIL for family in part.families]
 
 
+@few
 @given(cases(("spot",)), st.data())
 def test_taking_columns_takes_all_of_them(c, data: st.DataObject):
     chosen = sorted(data.draw(st.sets(st.integers(0, len(c.scenarios) - 1), min_size=1)))

@@ -145,11 +145,3 @@ def test_valuing_without_a_figure_names_it(terms: object, name: str):
 def test_an_inverse_contract_settles_in_its_coin(settle: str):
     with pytest.raises(InvalidInput, match=rf"P: settlement asset is '{settle}'.*reference is BTC"):
         marked(perpetual("inverse", settle))
-
-
-def test_an_inverse_contract_needs_a_price_that_stays_positive():
-    crude = underlying("CL", 20.0, surface=flat_surface(1.0, scale=20.0))
-    option = Option(id="O", underlying="CL", payout="inverse", settle="CL", expiry=EXPIRY, strike=20.0, right="call")
-    for terms in (perpetual("inverse", "CL", name="CL"), option):
-        with pytest.raises(InvalidInput, match=r"payout is 'inverse'.*prices that stay positive"):
-            marked(terms, document=market(crude))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -20,23 +20,25 @@ from crossmargin.market.surface import VolSurface
 def build_snapshot(market: doc.MarketDocument, *, where: str = "market") -> Snapshot:
     """The frozen snapshot of a market document.
 
-    Raises `InvalidInput` (or a kind of it) for a number out of range, an expiry that has passed or a name that stands
-    twice, `MissingFactors` for assets and underlyings that are referred to but absent, and `SurfaceArbitrage` for a
-    surface with static arbitrage.
+    Raises `InvalidInput` (or a kind of it) for a number out of range, an expiry that has passed, a name that stands
+    twice or prices that refer to each other in a circle, `MissingFactors` for assets and underlyings that are referred
+    to but absent, and `SurfaceArbitrage` for a surface with static arbitrage.
     """
     time_ns = parse_instant(market.as_of, where=f"{where}: as_of")
     check.unique((u.name for u in market.underlyings), "underlying", where=f"{where}: underlyings")
     check.unique((a.name for a in market.assets), "asset", where=f"{where}: assets")
     check.unique((r.currency for r in market.rates), "rate curve", where=f"{where}: rates")
     check.unique((m.instrument for m in market.marks), "mark", where=f"{where}: marks")
+    _check_names(market, where)
     _check_references(market, where)
     names, matrix = _correlations(market.correlations, where)
+    signs = {u.name: check.positive if _is_lognormal(u) else check.finite for u in market.underlyings}
     return Snapshot(
         time_ns=time_ns,
         underlyings={u.name: _underlying(u, time_ns, f"{where}: {u.name}") for u in market.underlyings},
         assets={a.name: _asset(a, f"{where}: {a.name}") for a in market.assets},
         rates={r.currency: _rates(r, f"{where}: rates of {r.currency}") for r in market.rates},
-        marks={m.instrument: _mark(m, f"{where}: mark of {m.instrument}") for m in market.marks},
+        marks={m.instrument: _mark(m, signs[m.underlying], f"{where}: mark of {m.instrument}") for m in market.marks},
         correlation_names=names,
         correlation=matrix,
         source=market.source,
@@ -52,9 +54,49 @@ def _check_references(market: doc.MarketDocument, where: str) -> None:
     if missing:
         raise MissingFactors(missing, where=where, needed_by=missing)
 
+    _check_circles(market, where)
+
+
+def _check_names(market: doc.MarketDocument, where: str) -> None:
+    """Names become parts of factors (`spot:BTC:30d`), where a colon parts and an asterisk stands for all."""
+    parts = {"underlying": [u.name for u in market.underlyings], "asset": [a.name for a in market.assets]}
+    for what, names in (parts | {"currency": [r.currency for r in market.rates]}).items():
+        for name in names:
+            if not name or set(name) & set(":* "):
+                limit, remedy = "a name without colon, asterisk or space", "Rename it."
+                raise InvalidInput(what, where=where, value=name, limit=limit, remedy=remedy)
+            if name == USD and what != "currency":
+                limit, remedy = "anything but USD, which is the unit of all values", "Leave it out, or rename it."
+                raise InvalidInput(what, where=where, value=name, limit=limit, remedy=remedy)
+
+
+def _check_circles(market: doc.MarketDocument, where: str) -> None:
+    """Refuse prices that no chain of quotes and references ends in USD, and assets of prices that may be negative."""
+    underlyings, assets = {u.name: u for u in market.underlyings}, {a.name: a for a in market.assets}
+    for start in market.assets:
+        asset, path = start, [start.name]
+        while asset.reference != USD:
+            u = underlyings[asset.reference]
+            if not _is_lognormal(u):
+                limit = "USD, or an underlying with a lognormal surface: what is held has a price above zero"
+                raise InvalidInput(
+                    "reference", where=f"{where}: {asset.name}", value=u.name, limit=limit, remedy="Correct it."
+                )
+            if u.quote == USD:
+                break
+            asset = assets[u.quote]
+            path.append(asset.name)
+            if asset.name in path[:-1]:
+                limit, remedy = "priced in USD in the end", "Quote one of them in USD."
+                raise InvalidInput("price", where=where, value=" in ".join(path), limit=limit, remedy=remedy)
+
+
+def _is_lognormal(u: doc.Underlying) -> bool:
+    return u.surface is None or u.surface.kind == "lognormal"
+
 
 def _underlying(u: doc.Underlying, time_ns: int, where: str) -> Underlying:
-    lognormal = u.surface is None or u.surface.kind == "lognormal"
+    lognormal = _is_lognormal(u)
     sign = check.positive if lognormal else check.finite
     expiry = _expiries(u.forwards, time_ns, f"{where}: forwards")
     curve = ForwardCurve(
@@ -163,8 +205,8 @@ def _rates(r: doc.RateCurve, where: str) -> RateCurve:
     return RateCurve(tenor_years=frozen(tenor), rate=frozen(rates))
 
 
-def _mark(m: doc.Mark, where: str) -> Mark:
-    return Mark(underlying=m.underlying, price=check.positive(m.price, "price", where=where))
+def _mark(m: doc.Mark, sign: Callable[..., float], where: str) -> Mark:
+    return Mark(underlying=m.underlying, price=sign(m.price, "price", where=where))
 
 
 def _correlations(c: doc.Correlations | None, where: str) -> tuple[tuple[str, ...], FloatArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -137,12 +138,21 @@ def bump(snapshot: Snapshot, moves: Mapping[str, float]) -> Snapshot:
 
     Price factors move relatively and take their curve and the marks on them along (absolutely, in units of the
     surface's scale, where prices may be negative); `peg:` and `backing:` move the assets; `rate:CCY` shifts a zero
-    curve, `fwd:NAME` the carry and `vol:NAME` scales a surface. Raises `MissingFactors` for a factor it lacks.
+    curve, `fwd:NAME` the carry (of the curve, not of marks) and `vol:NAME` scales a surface. Raises `MissingFactors`
+    for a factor it lacks, `InvalidInput` for a move that is not finite or takes a price below zero, and for `skew:`
+    and `smile:`, which leave no SVI smile behind.
     """
     known = set(factors_of(snapshot))
     missing = [name for name in moves if name not in known]
     if missing:
         raise MissingFactors(missing, where="market")
+    for name, move in moves.items():
+        check.finite(move, name, where="moves")
+        if name.startswith(("peg:", "backing:")):
+            check.within(move, name, -1.0, math.inf, where="moves")
+        if name.startswith(("skew:", "smile:")):
+            limit, remedy = "a factor that moves figures of the market", "Use a scenario, which bends the smile."
+            raise InvalidInput("move", where="moves", value=name, limit=limit, remedy=remedy)
     underlyings = {name: _moved_underlying(u, moves) for name, u in snapshot.underlyings.items()}
     assets = {
         name: replace(a, ratio=a.ratio * (1.0 + moves.get(f"peg:{name}", 0.0)) * _backing(a, moves))
@@ -196,6 +206,9 @@ def _moved_price(price: FloatArray | float, u: Underlying, moves: Mapping[str, f
 def _moved_underlying(u: Underlying, moves: Mapping[str, float]) -> Underlying:
     curve, surface = u.curve, u.surface
     carry = moves.get(f"fwd:{u.name}", 0.0)
+    if carry and not len(curve.expiry_ns):  # a flat curve has no point to move; one a year away makes it all
+        ahead = curve.time_ns + YEAR_NS
+        curve = replace(curve, expiry_ns=frozen([ahead], np.int64), forward=frozen([curve.spot]))
     tenor = (curve.expiry_ns - curve.time_ns) / YEAR_NS
     forward = _moved_price(curve.forward, u, moves) * (np.exp(carry * tenor) if curve.lognormal else 1.0)
     moved = replace(curve, spot=float(_moved_price(curve.spot, u, moves)), forward=frozen(forward))

@@ -80,7 +80,7 @@ def marks(table: InstrumentTable, snapshot: Snapshot) -> Marks:
     """Prices of all instruments at the snapshot.
 
     Raises `MissingFactors` for assets and underlyings it lacks, `InvalidInput` for a mark on another underlying, and
-    for an inverse contract that does not settle in its coin or whose price may be negative.
+    for an inverse contract that does not settle in its coin.
     """
     _require_names(table, snapshot)
     _require_coins(table, snapshot)
@@ -132,14 +132,6 @@ def _require_coins(table: InstrumentTable, snapshot: Snapshot) -> None:
                 value=settle,
                 limit=f"an asset whose reference is {u.name}: the contract is inverse",
                 remedy="Correct `settle`, or state payout linear or quanto.",
-            )
-        if not u.curve.lognormal:
-            raise InvalidInput(
-                "payout",
-                where=table.ids[row],
-                value="inverse",
-                limit=f"linear or quanto: inverse needs prices that stay positive, and those of {u.name} may not",
-                remedy="State the payout, or give the underlying a lognormal surface.",
             )
 
 
