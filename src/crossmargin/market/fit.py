@@ -23,7 +23,7 @@ _ANCHOR_DEVIATIONS: Final = np.array([-5.0, -3.0, 3.0, 5.0])
 # A point so many Huber widths off its smile is weighed down before it may bend it.
 _FAR_OFF: Final = 4.0
 _ROBUST_PASSES: Final = 4
-_GRID_POINTS: Final = (141, 281, 561)  # Finer only where a dense check finds arbitrage between the nodes.
+_ROUNDS: Final = 10
 _AMERICAN_NOTE: Final = (
     "American chain read as European: by its options out of the money where an expiry has any; forwards by put-call "
     "parity carry the early exercise premium of the pairs near the money"
@@ -97,7 +97,7 @@ def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | Non
         legs = replace(legs, usable=legs.usable & kept)
         alone = _fit_alone(quotes, legs, tenor, settings)
     joint, findings = _without_arbitrage(alone, settings)
-    report = _report(quotes, legs, alone, joint, findings, expiry_ns, forwards, tuple(left_out + found))
+    report = _report(quotes, legs, alone, joint, findings, expiry_ns, forwards, tuple(left_out + found), settings)
     return FittedChain(
         underlying=quotes.underlying,
         time_ns=now_ns,
@@ -209,13 +209,15 @@ def _anchored(alone: _Alone, settings: FitSettings) -> Targets:
 
 
 def _without_arbitrage(alone: _Alone, settings: FitSettings) -> tuple[JointFit, ArbitrageFindings]:
-    """The joint fit on the first grid on which a check that knows nothing of it finds no arbitrage."""
-    targets = _anchored(alone, settings)
-    for points in _GRID_POINTS:
-        joint = fit_jointly(alone.params, alone.anchor, targets, constraint_grid(alone.theta, points=points))
+    """The joint fit, after a check that knows nothing of its grid; where that finds arbitrage, the grid takes in the
+    place, and the fit is made again."""
+    targets, grid = _anchored(alone, settings), constraint_grid(alone.theta)
+    for _ in range(_ROUNDS):
+        joint = fit_jointly(alone.params, alone.anchor, targets, grid)
         found = examine(joint.params)
         if found.is_free:
             return joint, found
+        grid = np.unique(np.concatenate([grid, found.density_k[found.butterfly], found.growth_k[found.calendar]]))
     return joint, require_free(joint.params, where="fitted smiles")
 
 
@@ -235,6 +237,7 @@ def _report(
     expiry_ns: IntArray,
     forwards: Forwards,
     left_out: tuple[Quarantined, ...],
+    settings: FitSettings,
 ) -> IntegrityReport:
     vol = _vol(legs, alone.kept, joint.params)
     judged = integrity.judged(legs) & np.isfinite(vol)
@@ -250,6 +253,8 @@ def _report(
         ),
         violations=forwards.violations,
         quarantined=left_out,
+        marks_outside_quotes=integrity.marks_outside_quotes(legs),
+        off_marks=integrity.off_marks(quotes, legs, vol, settings),
         dropped=tuple(format_instant(int(expiry_ns[e])) for e in dropped),
         butterfly_before=int(before.butterfly.sum()),
         calendar_before=int(before.calendar.sum()),

@@ -37,6 +37,14 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
 
 
+class OffMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A mark that the handed-on surface contradicts by more than two vol points and more than its quotes are apart."""
+
+    instrument: str
+    mark_vol: float
+    fitted_vol: float
+
+
 class FitError(msgspec.Struct, frozen=True, kw_only=True):
     """Errors of the fit against marks, in vol points (0.01), and the share of fitted prices inside bid and ask.
 
@@ -74,9 +82,11 @@ class ExpiryReport(msgspec.Struct, frozen=True, kw_only=True):
 class IntegrityReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a chain's quotes are worth and how well the surface explains them.
 
-    `total` judges |delta| in 0.1–0.9 beyond one day. `butterfly_before` and `calendar_before` count the smiles with
-    arbitrage when each was fitted alone; `density_min` and `growth_min` are the least g and the least growth of total
-    variance of the surface that is handed on, both at least 0. `dropped` names expiries that no quote speaks of.
+    `total` judges |delta| in 0.1–0.9 beyond one day. `marks_outside_quotes` counts marks that their own bid and ask
+    contradict, `off_marks` names those that the surface does; both took part in the fit unless quarantined.
+    `butterfly_before` and `calendar_before` count the smiles with arbitrage when each was fitted alone; `density_min`
+    and `growth_min` are the least g and the least growth of total variance of the surface that is handed on, both at
+    least 0. `dropped` names expiries that no quote speaks of.
     """
 
     underlying: str
@@ -85,6 +95,8 @@ class IntegrityReport(msgspec.Struct, frozen=True, kw_only=True):
     expiries: tuple[ExpiryReport, ...]
     violations: tuple[ParityViolation, ...]
     quarantined: tuple[Quarantined, ...]
+    marks_outside_quotes: int
+    off_marks: tuple[OffMark, ...]
     dropped: tuple[str, ...]
     butterfly_before: int
     calendar_before: int
@@ -146,6 +158,28 @@ def vol_of_neighbours(legs: Legs, points: Points, kept: IntArray, residual: Floa
             rows = np.flatnonzero(legs.expiry == e)
             local[rows] += beside[np.searchsorted(k, legs.k[rows]).clip(0, k.size - 1)]
     return local
+
+
+def off_marks(quotes: ChainQuotes, legs: Legs, vol: FloatArray, settings: FitSettings) -> tuple[OffMark, ...]:
+    """The marks that the fitted `vol` [quote] contradicts, in vol and in price."""
+    known = np.isfinite(legs.vol_mark) & np.isfinite(vol)
+    fitted, vol_mark = np.where(known, vol, 0.0), np.where(known, legs.vol_mark, 0.0)
+    gap = unit_price(legs.k, fitted * legs.root_tenor, legs.is_call)
+    gap = np.abs(gap - unit_price(legs.k, vol_mark * legs.root_tenor, legs.is_call))
+    two_sided = (legs.bid > 0.0) & (legs.ask > 0.0)
+    apart = np.maximum(np.where(two_sided, legs.ask - legs.bid, 0.0), _EVIDENCE_MIN)
+    off = known & (np.abs(vol_mark - fitted) > settings.stray_vol) & (gap > apart)
+    return tuple(
+        OffMark(instrument=quotes.instrument[i], mark_vol=float(vol_mark[i]), fitted_vol=float(fitted[i]))
+        for i in np.flatnonzero(off)
+    )
+
+
+def marks_outside_quotes(legs: Legs) -> int:
+    """How many marks lie outside their own bid and ask."""
+    known = np.isfinite(legs.vol_mark) & ((legs.bid > 0.0) | (legs.ask > 0.0))
+    price = unit_price(legs.k, np.where(known, legs.vol_mark, 0.0) * legs.root_tenor, legs.is_call)
+    return int((known & (_outside(legs, price) > _TICK_ROUNDING)).sum())
 
 
 def strays(quotes: ChainQuotes, legs: Legs, vol: FloatArray, settings: FitSettings) -> list[Quarantined]:

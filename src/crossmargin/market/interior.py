@@ -20,7 +20,7 @@ from crossmargin.core.compile import compiled
 
 # What is kept at the nodes of the grid, so that the points between them hold as well.
 G_MARGIN: Final = 1e-3
-GROWTH_MARGIN: Final = 1e-5
+GROWTH_MARGIN: Final = 1e-4
 _GRID: Final = 12  # The first slack of the grid.
 _MU_FIRST, _MU_LAST, _MU_FACTOR = 0.01, 3e-4, 0.1
 _STEPS_MAX: Final = 300

@@ -23,6 +23,7 @@ from crossmargin.market.svi import LEE_SLOPE_MAX, density_factor, total_variance
 _LEE_MARGIN: Final = 0.01
 _BLEND_STEP: Final = 0.1
 _NEAR, _FAR = 3.0, 100.0
+_NEAR_NODES, _FAR_NODES = 141, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,12 @@ class JointFit:
     blend: FloatArray
 
 
-def constraint_grid(theta: FloatArray, *, points: int) -> FloatArray:
-    """Log-moneyness nodes [node]: some `points` of them dense at the money of the nearest expiry and evenly spread in
-    ln |k| out to 3, and a few far ones, where smiles are all but lines and their slopes, which grow, decide."""
+def constraint_grid(theta: FloatArray) -> FloatArray:
+    """Log-moneyness nodes [node]: most dense at the money of the nearest expiry and evenly spread in ln |k| out to 3,
+    and a few far ones, where smiles are all but lines and their slopes, which grow, decide."""
     width = 0.5 * math.sqrt(float(theta[0]))
-    near = width * np.sinh(np.linspace(-1.0, 1.0, points) * np.arcsinh(_NEAR / width))
-    far = np.geomspace(_NEAR, _FAR, 2 + points // 20)[1:]
+    near = width * np.sinh(np.linspace(-1.0, 1.0, _NEAR_NODES) * np.arcsinh(_NEAR / width))
+    far = np.geomspace(_NEAR, _FAR, _FAR_NODES + 1)[1:]
     return np.concatenate([-far[::-1], near, far])
 
 

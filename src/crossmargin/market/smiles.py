@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ from crossmargin.market.quotes import ChainQuotes
 
 _HALF_MAX: Final = 0.05  # Vols quoted further apart say nothing that the mark does not; so do vols quoted one-sided.
 _TIME_VALUE_MIN: Final = 0.01  # Of a price that alone tells the vol: less than that is the noise of a close.
+_VEGA_AT_TENTH: Final = math.exp(-0.5 * 1.2815515655446004**2)  # Of the highest, at a delta of 0.1: N⁻¹(0.1)² / 2.
 _VEGA_MIN: Final = 1e-6  # Far wings keep a trace of weight, so that a smile with wings alone is still determined.
 
 
@@ -23,18 +25,21 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     The target at a strike is the mark's vol, moved by at most `move_vol_max` into the quoted interval, and there off
     its edges by `inset` of its half width, at most `inset_vol_max`: prices then stay inside bid and ask where marks
-    lag behind. Its scale is √(vol_noise² + `width_weight` · half width²) over (vega / peak vega)^`vega_power`, and
-    residuals beyond `huber` scales count linearly. `anchor_vol` is how loosely the wings that nobody quotes hang on
-    the SSVI surface. Quotes are left out when crossed, older than `age_s_max`, or off the fitted smile by more than
-    `stray_vol` and `stray_width` times their width; more than `crossed_share_max` crossed quotes refuse the chain.
+    lag behind. Its scale is √(vol_noise² + `width_weight` · half width²) over its vega relative to the highest, and
+    beyond deltas of 0.1 and 0.9 over `wing_weight` as well; residuals beyond `huber` scales count linearly.
+    `anchor_vol` is how loosely the wings that nobody quotes hang on the SSVI surface.
+
+    Quotes are left out when crossed, older than `age_s_max`, or off their neighbours by more than `stray_vol` and
+    `stray_width` times their width; more than `crossed_share_max` crossed quotes refuse the chain. Put-call pairs are
+    reported when the forward is off their interval by more than `parity_limit_bps`.
     """
 
     move_vol_max: float = 0.0045
     inset: float = 0.6
     inset_vol_max: float = 0.002
     vol_noise: float = 0.002
-    width_weight: float = 0.03
-    vega_power: float = 1.75
+    width_weight: float = 0.015
+    wing_weight: float = 0.45
     huber: float = 3.0
     anchor_vol: float = 0.2
     age_s_max: float = 600.0
@@ -166,11 +171,12 @@ def aim(points: Points, tenor_years: FloatArray, settings: FitSettings) -> Targe
     total = vol * np.sqrt(np.repeat(tenor_years, np.diff(points.start)))
     vega = np.exp(-0.5 * (0.5 * total - points.k / total) ** 2)
     noise = np.sqrt(settings.vol_noise**2 + settings.width_weight * half**2)
+    weight = vega * np.where(vega < _VEGA_AT_TENTH, settings.wing_weight, 1.0)
     return Targets(
         tenor_years=tenor_years,
         start=points.start,
         k=points.k,
         vol=vol,
-        scale=noise / np.maximum(vega**settings.vega_power, _VEGA_MIN),
+        scale=noise / np.maximum(weight, _VEGA_MIN),
         huber=settings.huber,
     )
