@@ -24,7 +24,6 @@ os.environ |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUTF8": "1", "COL
 nb_execution_mode = "force"
 nb_execution_show_tb = True
 nb_execution_timeout = 120
-nb_merge_streams = True
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -9,6 +11,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from IPython import get_ipython
 from IPython.display import Markdown
 
 from crossmargin.instruments.catalogue import builtin_products
@@ -26,6 +29,21 @@ def enter_examples() -> None:
     os.chdir(folder)
     for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):  # the kernel sets them; a page shows plain text
         os.environ.pop(name, None)
+    get_ipython().register_magic_function(bash, "cell", "bash")
+
+
+def bash(_options: str, commands: str) -> None:
+    """Run commands and print what they say, in one piece; one that fails is an error of the page.
+
+    IPython's own `%%bash` hands output over in pieces, which a page shows as broken lines.
+    """
+    command = ["bash", "-e", "-c", commands]
+    done = subprocess.run(  # noqa: S603 the page's own commands
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    sys.stdout.write("\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n") + "\n")
+    if done.returncode:
+        raise RuntimeError(f"exit code {done.returncode}")
 
 
 def table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> Markdown:

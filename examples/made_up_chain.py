@@ -2,8 +2,8 @@
 
     python made_up_chain.py market.toml BTC
 
-writes instruments.json and summaries.json here. Quotes stand in ticks around the smile. One pair of them is crossed, and
-one mark is off its neighbours, as happens on a real venue.
+writes instruments.json and summaries.json here. Quotes stand in ticks around the smile. One pair of them is crossed,
+and one mark is off its neighbours, as happens on a real venue.
 """
 
 import json
