@@ -15,7 +15,6 @@ from crossmargin.adapters.flat import OPTIONAL, REQUIRED, read_flat_book
 from crossmargin.core.errors import (
     CrossmarginError,
     DuplicateName,
-    ExpiredInstrument,
     InvalidInput,
     MixedValuationTime,
     UnknownName,
@@ -25,6 +24,7 @@ from crossmargin.core.instant import parse_instant
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.build import build_book
 from crossmargin.portfolio.document import Account, BookDocument, Group, Holding, Order, Position
+from tests.adapters.bad_inputs import BAD_LINES, GOOD, HEADER
 
 NOW = parse_instant("2026-03-31T15:30:00Z", where="test")
 COLUMNS = (*REQUIRED, *OPTIONAL)
@@ -213,45 +213,6 @@ def test_column_of_the_wrong_type_is_refused(column: dict[str, object], words: s
         read_flat_book(FRAME.with_columns(**{k: pl.Series(v) for k, v in column.items()}), now_ns=NOW)
 
 
-HEADER = "account,instrument,quantity,kind,group,mode,price,chain,as_of\n"
-GOOD = "a,BTC-PERPETUAL.DERIBIT,1,,,,,,\n"
-BAD_LINES = [
-    ("b,BTC-PERPETUAL.DERIBIT,x,,,,,,", InvalidInput, "quantity is 'x', but must be a number"),
-    ("b,BTC-PERPETUAL.DERIBIT,nan,,,,,,", InvalidInput, "quantity is nan"),
-    ("b,BTC-PERPETUAL.DERIBIT,inf,,,,,,", InvalidInput, "quantity is inf"),
-    ("b,BTC-PERPETUAL.DERIBIT,1e400,,,,,,", InvalidInput, "quantity is inf"),
-    ("b,BTC-PERPETUAL.DERIBIT,2e15,,,,,,", InvalidInput, r"at most 1e\+15"),
-    ("b,BTC-PERPETUAL.DERIBIT,,,,,,,", InvalidInput, "quantity is 'missing'"),
-    (",BTC-PERPETUAL.DERIBIT,1,,,,,,", InvalidInput, "account is 'missing'"),
-    ('"",BTC-PERPETUAL.DERIBIT,1,,,,,,', InvalidInput, "account is 'missing'"),
-    ("b,,1,,,,,,", InvalidInput, "instrument is 'missing'"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,-5,,", InvalidInput, "price is -5.0, but must be above zero"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,0,,", InvalidInput, "price is 0.0, but must be above zero"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,nan,,", InvalidInput, "price is nan"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,inf,,", InvalidInput, "price is inf"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,five,,", InvalidInput, "price is 'five'"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,short,,,,,", UnknownName, "kind is 'short', but must be one of: collateral, order"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,gross,,,", UnknownName, "mode is 'gross'"),
-    ("a,ETH-PERPETUAL.DERIBIT,1,,,cross,,,\na,BTC-24APR26.DERIBIT,1,,,portfolio,,,", InvalidInput, "mode of a/main"),
-    ("b,GOLD,1,,,,,,", InvalidInput, "instrument is 'GOLD'"),
-    ("b,DOGE-PERPETUAL.DERIBIT,1,,,,,,", UnknownName, "product of DOGE"),
-    ("b,BTC-24APR25.DERIBIT,1,,,,,,", ExpiredInstrument, "BTC-24APR25"),
-    ("b,BTC-24APR26-0-C.DERIBIT,1,,,,,,", InvalidInput, "strike is 0.0"),
-    ("a,BTC-PERPETUAL.DERIBIT,1,,,,,,", DuplicateName, "first seen at line 2"),
-    ("a,BTC,1,collateral,,,,,\na,BTC,1,collateral,,,,,", DuplicateName, "collateral in account a is 'BTC'"),
-    ("a,BTC,1,collateral,,,5,,", InvalidInput, "price is 5.0, but must be empty: collateral has none"),
-    ("a,BTC,1,collateral,,,,mainnet,", InvalidInput, "chain is 'mainnet', but must be a CAIP-2 id"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,,eip155:1,", InvalidInput, "chain is 'eip155:1', but must be empty"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,,,2026-03-31T15:31:00Z", MixedValuationTime, "the market's"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,,,2026-03-31", InvalidInput, "with a zone"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,,", InvalidInput, "number of fields is 8, but must be 9"),
-    ("b,BTC-PERPETUAL.DERIBIT,1,,,,,,,", InvalidInput, "number of fields is 10, but must be 9"),
-    ('b,BTC-PERPETUAL.DERIBIT,1,,,,,,"', InvalidInput, "number of fields is 'no CSV"),
-    ("b", InvalidInput, "number of fields is 1"),
-    ("", InvalidInput, "number of fields is 0"),
-]
-
-
 @pytest.mark.parametrize(("line", "error", "words"), BAD_LINES)
 def test_bad_line_is_named(tmp_path: Path, market: Snapshot, line: str, error: type, words: str):
     path = tmp_path / "book.csv"
@@ -309,20 +270,6 @@ def test_byte_order_mark_is_no_part_of_the_header(tmp_path: Path, market: Snapsh
     path = tmp_path / "book.csv"
     path.write_text("\ufeff" + HEADER + GOOD)
     assert read_book(path, market=market).accounts == ("a",)
-
-
-@pytest.mark.slow
-def test_one_bad_line_in_ten_million_is_named(tmp_path: Path, market: Snapshot):
-    path = tmp_path / "book.csv"
-    with path.open("w") as file:
-        file.write("account,instrument,quantity\n")
-        for start in range(0, 10_000_000, 100_000):
-            rows = range(start, start + 100_000)
-            file.writelines(f"a{i % 50_000},BTC-26JUN26-{i // 50_000 + 1}-C.DERIBIT,1.5\n" for i in rows)
-            if start == 7_000_000:
-                file.write("a1,BTC-PERPETUAL.DERIBIT,1.5.0\n")
-    with pytest.raises(InvalidInput, match=r"line 7100002: quantity is '1\.5\.0'"):
-        read_book(path, market=market)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.9, 0.999])

@@ -14,7 +14,6 @@ from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.terms import AnyTerms
-from crossmargin.market.arbitrage import require_free
 from crossmargin.market.build import build_snapshot
 from crossmargin.market.document import MarketDocument
 from crossmargin.market.snapshot import Snapshot
@@ -41,13 +40,9 @@ def read_market(path: StrPath) -> Snapshot:
     """The market in a .toml or .json file.
 
     Raises `UnreadableFile` for a file that cannot be read, and `InvalidInput`, `MissingFactors` or `SurfaceArbitrage`
-    for what it states. Surfaces of prices that may be negative are not examined for arbitrage.
+    for what it states.
     """
-    snapshot = build_snapshot(read_document(Path(path), MarketDocument), where=str(path))
-    for name, underlying in snapshot.underlyings.items():
-        if underlying.surface is not None and underlying.surface.lognormal:
-            require_free(underlying.surface.params, where=f"{path}: {name}: surface.slices")
-    return snapshot
+    return build_snapshot(read_document(Path(path), MarketDocument), where=str(path))
 
 
 def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | None = None) -> Book:

@@ -129,8 +129,8 @@ def _share(value: float | None) -> str:
 
 
 def check_report(snapshot: Snapshot) -> RenderableType:
-    """What a market holds, and whether its surfaces admit arbitrage."""
-    words = (Column("underlying", words=True), Column("class", words=True), Column("arbitrage", words=True))
+    """What a market holds, and how far its surfaces are from arbitrage (g and growth of variance, both at least 0)."""
+    words = (Column("underlying", words=True), Column("class", words=True))
     headings = ("price", "volume USD", "forwards", "smiles", "days", "least g", "least growth")
     underlyings = [_underlying_row(u, snapshot) for u in snapshot.underlyings.values()]
     assets: list[Row] = [
@@ -156,11 +156,11 @@ def _underlying_row(u: Underlying, snapshot: Snapshot) -> Row:
     volume = "missing" if u.liquidity is None else compact(u.liquidity.adv_usd)
     figures = [price(u.spot), volume, str(len(u.curve.expiry_ns))]
     if u.surface is None:
-        return [u.name, u.risk_class, NONE, *figures, *[NONE] * 4]
+        return [u.name, u.risk_class, *figures, *[NONE] * 4]
     days = (u.surface.expiry_ns - snapshot.time_ns) / YEAR_NS * YEAR_DAYS
     figures += [str(len(days)), f"{days[0]:.1f} to {days[-1]:.0f}"]
     if not u.surface.lognormal:
-        return [u.name, u.risk_class, "not examined", *figures, NONE, NONE]
+        return [u.name, u.risk_class, *figures, NONE, NONE]
     found = examine(u.surface.params)
     least = [f"{float(np.min(x)):.3g}" for x in (found.density_min, found.growth_min)]
-    return [u.name, u.risk_class, "none" if found.is_free else "FOUND", *figures, *least]
+    return [u.name, u.risk_class, *figures, *least]

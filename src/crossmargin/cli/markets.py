@@ -11,6 +11,7 @@ import numpy as np
 
 from crossmargin.adapters.chains import chains_at, market_document, parse_time
 from crossmargin.adapters.documents import read_document
+from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.adapters.writing import document_syntax, document_text, write_text
 from crossmargin.cli.market_report import chain_line, chain_report, check_report, survey_line
 from crossmargin.cli.output import print_json, print_report, progress_bar
@@ -18,7 +19,6 @@ from crossmargin.core.check import positive
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import SECOND_NS, format_instant, parse_instant
 from crossmargin.market import document as doc
-from crossmargin.market.arbitrage import require_free
 from crossmargin.market.build import build_snapshot
 from crossmargin.market.curve import RateCurve
 from crossmargin.market.fit import FittedChain, build_chain
@@ -132,16 +132,13 @@ def _source(sources: Sources, fitted: Sequence[tuple[ChainQuotes, FittedChain]])
 
 
 def check(path: Path, *, book: Path | None, model: str, now: str | None, age_limit_s: float) -> None:
-    """Print what a market holds and what is wrong with it.
+    """Print what a market holds, unless something is wrong with it.
 
-    Raises `InvalidInput` for a market older than `age_limit_s` at `now`, `SurfaceArbitrage` for a surface that admits
-    arbitrage, and `MissingFactors` where it lacks what a book needs.
+    Raises what `read_market` raises, `InvalidInput` for a market older than `age_limit_s` at `now`, and
+    `MissingFactors` where it lacks what a book needs.
     """
-    snapshot = build_snapshot(read_document(path, doc.MarketDocument), where=str(path))
+    snapshot = read_market(path)
     print_report(snapshot, as_json=False, tables=check_report)
-    for name, underlying in snapshot.underlyings.items():
-        if underlying.surface is not None and underlying.surface.lognormal:
-            require_free(underlying.surface.params, where=f"{path}: {name}: surface.slices")
     if now is not None:
         _require_fresh(
             snapshot, parse_instant(now, where="--now"), positive(age_limit_s, "--age-limit", where=""), path
@@ -159,7 +156,6 @@ def _require_fresh(snapshot: Snapshot, now_ns: int, age_limit_s: float, path: Pa
 
 
 def _require_enough(snapshot: Snapshot, book: Path, model: str) -> None:
-    from crossmargin.adapters.files import read_book, read_model
     from crossmargin.engine.plan import check_needs
 
     held = read_book(book, market=snapshot)
