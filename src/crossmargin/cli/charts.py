@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from crossmargin.cli.sentences import worst_scenarios
@@ -50,7 +51,7 @@ from crossmargin.engine.reports import (
 )
 
 _AXIS: Final = 2 * LINE + 6.0
-_GAUGE_END: Final = 1.25
+_GAUGE_END: Final = 1.4
 _REACH: Final = 1.5  # the largest rise that the chart of distances shows in full
 
 
@@ -77,13 +78,8 @@ def gauge(margin_ratio: float | None, initial_usd: float, maintenance_usd: float
     parts.append(line(x, y, x, y + height, "needle"))
     below = y + height + LINE
     parts.append(label(across(0.0), below, "0 %", class_="tick"))
-    if across(1.0) - across(edge) > 150.0 or not is_wide(width):
-        parts.append(label(across(edge) - 4.0, below, f"{percent(edge)} restricted", anchor="end", class_="tick"))
-    else:
-        parts.append(label(across(edge), below, f"{percent(edge)} restricted", anchor="end", class_="tick"))
-    parts.append(
-        label(across(1.0), below, "100 % liquidation", anchor="start" if is_wide(width) else "middle", class_="tick")
-    )
+    parts.append(label(across(edge) - 2.0, below, f"{percent(edge)} restricted", anchor="end", class_="tick"))
+    parts.append(label(across(1.0) + 2.0, below, "100 % liquidation", class_="tick"))
     title = f"Margin ratio {words}; restricted above {percent(edge)}, liquidation at 100 %"
     return chart(title, width, below + 6.0, *parts)
 
@@ -95,48 +91,40 @@ def waterfall(
     names = [*map(term_name, terms), "required"]
     figures = [*(usd(t.initial) for t in terms), usd(initial_usd)]
     place = rows(names, [f"{f}  " for f in figures], width, bar_height=20.0, top=2 * LINE + 6.0)
-    steps = [_running(terms, "initial"), _running(terms, "maintenance")]
-    ends = [x for pair in (*steps[0], *steps[1]) for x in pair]
-    across = scale([*ends, initial_usd, maintenance_usd, max(equity_usd, 0.0)], place.left, place.right, pad=0.02)
+    sides = (
+        ("initial", [*_running([t.initial for t in terms]), (0.0, initial_usd)], 0.0, 12.0),
+        ("maintenance", [*_running([t.maintenance for t in terms]), (0.0, maintenance_usd)], 13.0, 7.0),
+    )
+    ends = [x for _, spans, _, _ in sides for span in spans for x in span]
+    right = place.right if is_wide(width) else place.right - max(map(text_width, figures)) - 8.0
+    across = scale([*ends, max(equity_usd, 0.0)], place.left, right, pad=0.02)
     parts = [money_axis(across, place.top, place.bottom)]
-    for i, term in enumerate((*terms, Term(name="required", initial=initial_usd, maintenance=maintenance_usd))):
-        last = i == len(terms)
-        for (a, b), y, height, class_, word, value in (
-            (steps[0][i] if not last else (0.0, initial_usd), 0.0, 12.0, "initial", "initial", term.initial),
-            (
-                steps[1][i] if not last else (0.0, maintenance_usd),
-                13.0,
-                7.0,
-                "maintenance",
-                "maintenance",
-                term.maintenance,
-            ),
-        ):
-            tip = f"{term.name}: {usd(value)} USD of {word} margin"
-            colour = "credit" if value < 0.0 else class_
-            if value:
-                parts.append(bar(across(a), across(b), place.y(i) + y, height, colour, tip=tip))
+    for side, spans, down, height in sides:
+        for i, (start, end) in enumerate(spans):
+            if end != start:
+                tip = f"{names[i]}: {usd(end - start)} USD of {side} margin"
+                class_ = "credit" if end < start else side
+                parts.append(bar(across(start), across(end), place.y(i) + down, height, class_, tip=tip))
     parts.append(row_texts(place, names, figures, strong=[len(terms)]))
-    entries = [("initial", "initial"), ("maintenance", "maintenance")]
-    parts.append(legend(entries, place.left, 10.0))
+    parts.append(legend([("initial", "initial"), ("maintenance", "maintenance")], place.left, 10.0))
     if equity_usd > 0.0:
-        x = across(equity_usd)
-        parts.append(line(x, place.top - 4.0, x, place.bottom, "held"))
-        words = f"equity {compact(equity_usd)}"
-        parts.append(
-            label(min(x, width - text_width(words) / 2), place.top - 8.0, words, anchor="middle", class_="held-word")
-        )
+        parts.append(_held(equity_usd, across, place.top, place.bottom, width))
     title = f"Terms of the requirement, adding up to {usd(initial_usd)} USD initial and {usd(maintenance_usd)} USD"
     return chart(f"{title} maintenance margin", width, place.bottom + _AXIS, *parts)
 
 
-def _running(terms: Sequence[Term], side: str) -> list[tuple[float, float]]:
-    total, steps = 0.0, []
-    for term in terms:
-        after = total + (term.initial if side == "initial" else term.maintenance)
-        steps.append((total, after))
-        total = after
-    return steps
+def _running(sizes: Sequence[float]) -> list[tuple[float, float]]:
+    """From where to where each of the sizes goes, each starting at the end of the one before."""
+    ends = [0.0, *accumulate(sizes)]
+    return list(pairwise(ends))
+
+
+def _held(equity_usd: float, across: Scale, top: float, bottom: float, width: float) -> Markup:
+    """The dashed line of what is held, with its figure above."""
+    x, words = across(equity_usd), f"equity {compact(equity_usd)}"
+    at = min(x, width - text_width(words) / 2.0)
+    text = label(at, top - 8.0, words, anchor="middle", class_="held-word")
+    return join((line(x, top - 4.0, x, bottom, "held"), text))
 
 
 def signed_bars(title: str, bars: Sequence[Bar], width: float, *, axis: str = "P&L, USD") -> Markup:
@@ -224,11 +212,9 @@ def change_steps(change: Change, width: float) -> Markup:
     names = ["before", *(name for name, _ in moved), "after"]
     figures = [usd(change.before_initial_usd), *(usd(v, plus=True) for _, v in moved), usd(change.after_initial_usd)]
     place = rows(names, figures, width)
-    spans, total = [(0.0, change.before_initial_usd, "initial")], change.before_initial_usd
-    for _, value in moved:
-        spans.append((total, total + value, "adds" if value >= 0.0 else "offsets"))
-        total += value
-    spans.append((0.0, change.after_initial_usd, "initial"))
+    steps = _running([change.before_initial_usd, *(value for _, value in moved)])
+    colours = ["initial", *("adds" if value >= 0.0 else "offsets" for _, value in moved), "initial"]
+    spans = [(a, b, c) for (a, b), c in zip([*steps, (0.0, change.after_initial_usd)], colours, strict=True)]
     across = scale([x for a, b, _ in spans for x in (a, b)], place.left, place.right, pad=0.01)
     parts = [money_axis(across, place.top, place.bottom)]
     for i, (a, b, class_) in enumerate(spans):

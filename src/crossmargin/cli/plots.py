@@ -43,110 +43,93 @@ _MOVES_ACROSS: Final = 11
 _ROUND_MOVES: Final = (0.0, -0.5, 1.0, -0.9, 9.0, -0.2, 0.2, 3.0, -0.75, 0.5, -0.1, 0.1, -0.3, 19.0, -0.05, 0.05)
 
 
+class Lattice(NamedTuple):
+    """Where the cells of a heat map stand: moves `across` and `down`, prices across if `upright` is false."""
+
+    across: tuple[float, ...]
+    down: tuple[float, ...]
+    upright: bool
+    left: float
+    top: float
+    step: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """The end of the last column."""
+        return self.left + self.step * len(self.across)
+
+    @property
+    def bottom(self) -> float:
+        """The end of the last row."""
+        return self.top + self.height * len(self.down)
+
+
 def heat_map(array: RiskArray, width: float) -> Markup:
     """P&L by price and vol move, blue for gains and orange for losses, deeper for larger; the worst cell is framed.
 
     Prices run across where there is room for the figures, and down where there is not.
     """
-    wide = is_wide(width) and len(array.moves) <= _MOVES_ACROSS
-    across, down = (array.moves, array.vol_moves[::-1]) if wide else (array.vol_moves, array.moves)
-    left = 78.0 if wide else 64.0
-    step, height = (width - left - 2.0) / max(len(across), 1), 34.0 if wide else 24.0
-    top = 4.0 if wide else 2 * LINE + 8.0
-    bottom = top + height * len(down)
-    cells = {
-        (x, y): array.pnl_usd[array.moves.index(x if wide else y)][array.vol_moves.index(y if wide else x)]
-        for x in across
-        for y in down
-    }
-    largest = max((abs(pnl) for pnl in cells.values()), default=0.0)
-    parts = [element("rect", x=left, y=top, width=step * len(across), height=bottom - top, class_="heat-zero")]
-    for i, x in enumerate(across):
-        for j, y in enumerate(down):
-            move, vol = (x, y) if wide else (y, x)
-            tip = f"price {percent(move, plus=True)}, vol {percent(vol, plus=True)}: {usd(cells[x, y])} USD"
-            parts.append(_cell(left + step * i, top + height * j, step, height, cells[x, y], largest, tip))
-    parts.append(_frame(array, across, down, left, top, step, height, wide=wide))
-    parts.append(_heat_labels(across, down, left, top, step, height, wide=wide))
-    below = bottom + (2 * LINE + 14.0 if wide else 14.0)
-    parts.append(_colour_bar(left, below, width - left - 2.0, largest))
+    at = _lattice(array, width)
+    largest = max((abs(pnl) for row in array.pnl_usd for pnl in row), default=0.0)
+    worst = worst_cell(array)
+    parts = [element("rect", x=at.left, y=at.top, width=at.right - at.left, height=at.bottom - at.top, class_="blank")]
+    for move, row in zip(array.moves, array.pnl_usd, strict=True):
+        for vol, pnl in zip(array.vol_moves, row, strict=True):
+            column, line_down = (vol, move) if at.upright else (move, vol)
+            x = at.left + at.step * at.across.index(column)
+            y = at.top + at.height * at.down.index(line_down)
+            tip = f"price {percent(move, plus=True)}, vol {percent(vol, plus=True)}: {usd(pnl)} USD"
+            parts.append(_cell(at, x, y, pnl, largest, tip, framed=(move, vol, pnl) == worst))
+    parts.append(_heat_labels(at))
+    below = at.bottom + (14.0 if at.upright else 2 * LINE + 14.0)
+    parts.append(_colour_bar(at.left, below, at.right - at.left, largest))
     what = "all underlyings together" if array.underlying == "all" else array.underlying
     return chart(f"P&L by price and vol move of {what}", width, below + 32.0, *parts)
 
 
-def _cell(x: float, y: float, width: float, height: float, pnl: float, largest: float, tip: str) -> Markup:
-    depth = abs(pnl) / largest if largest else 0.0
-    words = compact(pnl)
-    size = min(EM, EM * (width - 4.0) / text_width(words))
-    fill = element(
-        "rect",
-        x=x + 0.5,
-        y=y + 0.5,
-        width=width - 1.0,
-        height=height - 1.0,
-        fill_opacity=depth,
-        class_="heat-loss" if pnl < 0.0 else "heat-gain",
-    )
+def _lattice(array: RiskArray, width: float) -> Lattice:
+    if is_wide(width) and len(array.moves) <= _MOVES_ACROSS:
+        step = (width - 80.0) / len(array.moves)
+        return Lattice(array.moves, array.vol_moves[::-1], upright=False, left=78.0, top=4.0, step=step, height=34.0)
+    step = (width - 66.0) / len(array.vol_moves)
+    top = 2 * LINE + 8.0
+    return Lattice(array.vol_moves, array.moves, upright=True, left=64.0, top=top, step=step, height=24.0)
+
+
+def _cell(at: Lattice, x: float, y: float, pnl: float, largest: float, tip: str, *, framed: bool) -> Markup:
+    depth, words = abs(pnl) / largest if largest else 0.0, compact(pnl)
+    size = min(EM, EM * (at.step - 4.0) / text_width(words))
+    class_ = "heat-loss" if pnl < 0.0 else "heat-gain"
+    place = {"x": x + 0.5, "y": y + 0.5, "width": at.step - 1.0, "height": at.height - 1.0}
+    frame = element("rect", x=x + 1.0, y=y + 1.0, width=at.step - 2.0, height=at.height - 2.0, class_="heat-worst")
     text = element(
         "text",
         words,
-        x=x + width / 2.0,
-        y=y + height / 2.0 + 0.36 * size,
+        x=x + at.step / 2.0,
+        y=y + at.height / 2.0 + 0.36 * size,
         text_anchor="middle",
         font_size=size if size < EM else None,
         class_="heat-deep" if depth > _DEEP else None,
     )
-    return element("g", element("title", tip), fill, text)
+    fill = element("rect", fill_opacity=depth, class_=class_, **place)
+    return element("g", element("title", tip), fill, text, frame if framed else Markup(""))
 
 
-def _frame(
-    array: RiskArray,
-    across: Sequence[float],
-    down: Sequence[float],
-    left: float,
-    top: float,
-    step: float,
-    height: float,
-    *,
-    wide: bool,
-) -> Markup:
-    move, vol, _ = worst_cell(array)
-    x, y = (move, vol) if wide else (vol, move)
-    return element(
-        "rect",
-        x=left + step * list(across).index(x) + 1.0,
-        y=top + height * list(down).index(y) + 1.0,
-        width=step - 2.0,
-        height=height - 2.0,
-        class_="heat-worst",
-    )
-
-
-def _heat_labels(
-    across: Sequence[float],
-    down: Sequence[float],
-    left: float,
-    top: float,
-    step: float,
-    height: float,
-    *,
-    wide: bool,
-) -> Markup:
-    first, second = ("", "vol ") if wide else ("vol ", "")
-    every = max(1, math.ceil(text_width(f"{first}−00 %") / step))
-    y = top + height * len(down) + LINE if wide else top - 5.0
+def _heat_labels(at: Lattice) -> Markup:
+    first, second = ("vol ", "") if at.upright else ("", "vol ")
+    every = max(1, math.ceil(text_width(f"{first}−00 %") / at.step))
+    y = at.top - 5.0 if at.upright else at.bottom + LINE
     parts = [
-        label(left + step * (i + 0.5), y, first + percent(x, plus=True), anchor="middle", class_="tick")
-        for i, x in enumerate(across)
+        label(at.left + at.step * (i + 0.5), y, first + percent(x, plus=True), anchor="middle", class_="tick")
+        for i, x in enumerate(at.across)
         if i % every == 0
     ]
-    parts += [
-        label(left - 6.0, top + height * (j + 0.5) + 4.0, second + percent(v, plus=True), anchor="end", class_="tick")
-        for j, v in enumerate(down)
-    ]
-    middle = left + step * len(across) / 2.0
-    words = "price move" if wide else "price move down, vol move across"
-    parts.append(label(middle, y + LINE if wide else LINE - 3.0, words, anchor="middle", class_="tick"))
+    for j, move in enumerate(at.down):
+        middle = at.top + at.height * (j + 0.5) + 4.0
+        parts.append(label(at.left - 6.0, middle, second + percent(move, plus=True), anchor="end", class_="tick"))
+    words, y = ("price move down, vol move across", LINE - 3.0) if at.upright else ("price move", y + LINE)
+    parts.append(label((at.left + at.right) / 2.0, y, words, anchor="middle", class_="tick"))
     return join(parts)
 
 
@@ -154,7 +137,7 @@ def _colour_bar(x: float, y: float, width: float, largest: float) -> Markup:
     """Steps of shade from the largest loss to as large a gain."""
     count = 24
     step = width / count
-    parts = [element("rect", x=x, y=y, width=width, height=8.0, class_="heat-zero")]
+    parts = [element("rect", x=x, y=y, width=width, height=8.0, class_="blank")]
     for i in range(count):
         depth = (i + 0.5) / count * 2.0 - 1.0
         class_ = "heat-loss" if depth < 0.0 else "heat-gain"
@@ -183,8 +166,7 @@ def spot_curve(curve: SpotCurve, distances: Sequence[Distance], width: float) ->
         parts.append(path([(across(x), up(y)) for x, y in closed], class_, closed=True))
     parts.append(path([(across(x), up(y)) for x, y in points], "curve"))
     parts.append(line(across(0.0), top, across(0.0), bottom, "zero"))
-    marks = _liquidations(curve, distances)
-    parts += [_mark(across(move), words, i, top, bottom, width) for i, (move, words) in enumerate(marks)]
+    parts.append(_marks(_liquidations(curve, distances), across, top, bottom))
     parts.append(_hover_strips(points, across, top, bottom, price))
     return chart(f"P&L by the price of {curve.underlying}", width, bottom + _AXIS + LINE, *parts)
 
@@ -208,22 +190,32 @@ def _amount_axis(up: Scale, left: float, right: float) -> Markup:
 
 
 def _liquidations(curve: SpotCurve, distances: Sequence[Distance]) -> list[tuple[float, str]]:
-    found = []
-    for d in distances:
-        if d.underlying == curve.underlying:
-            for target in (d.below, d.above):
-                move = relative(target, d.price)
-                if target is not None and move is not None and curve.moves[0] <= move <= curve.moves[-1]:
-                    found.append((move, f"liquidation {level(target)}"))
+    """Moves that bring liquidation within the curve, with their words, from left to right."""
+    found = {
+        (move, f"liquidation {level(target)}")
+        for d in distances
+        if d.underlying == curve.underlying
+        for target in (d.below, d.above)
+        if target is not None and (move := relative(target, d.price)) is not None
+        if curve.moves[0] <= move <= curve.moves[-1]
+    }
     return sorted(found)
 
 
-def _mark(x: float, words: str, order: int, top: float, bottom: float, width: float) -> Markup:
-    """A dashed line with its words above the plot, in two heights so that neighbours do not touch."""
-    half = text_width(words, size=11.0) / 2.0
-    at = min(max(x, half + 2.0), width - half - 2.0)
-    y = top - 5.0 - 14.0 * (order % 2)
-    return join((line(x, y + 2.0, x, bottom, "edge"), label(at, y, words, anchor="middle", class_="edge-word")))
+def _marks(found: Sequence[tuple[float, str]], across: Scale, top: float, bottom: float) -> Markup:
+    """Dashed lines with words above the plot, in two heights; words without room are left to hovering."""
+    parts, taken = [], [-math.inf, -math.inf]
+    for move, words in found:
+        x, half = across(move), text_width(words, size=11.0) / 2.0
+        at = min(max(x, across.start + half), across.end - half)
+        tip = element("title", f"{words} ({percent(move, plus=True)})")
+        parts.append(element("line", tip, x1=x, y1=top - 3.0, x2=x, y2=bottom, class_="edge"))
+        free = [i for i, end in enumerate(taken) if at - half > end + 6.0]
+        if free:
+            taken[free[0]] = at + half
+            y = top - 5.0 - 14.0 * free[0]
+            parts.append(label(at, y, words, anchor="middle", class_="edge-word"))
+    return join(parts)
 
 
 def _hover_strips(
@@ -311,7 +303,7 @@ def _log_axes(across: Scale, up: Scale, frontier: Frontier) -> Markup:
 def _regions(points: Sequence[tuple[float, float] | None], across: Scale, up: Scale) -> Markup:
     """What is inside and outside of the line, sector by sector; blank between an edge and an open direction."""
     left, top, side = across.start, up.end, across.end - across.start
-    frame = element("rect", x=left, y=top, width=side, height=side, class_="heat-zero")
+    frame = element("rect", x=left, y=top, width=side, height=side, class_="blank")
     centre, sectors = (across(0.0), up(0.0)), []
     for i, here in enumerate(points):
         k = (i + 1) % len(points)
