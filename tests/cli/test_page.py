@@ -266,7 +266,7 @@ def test_the_gauge_stands_at_the_ratio():
     account = made_up.account()
     drawing = next(d for d in drawings(text) if "Margin ratio" in d[:400])
     x = float(re.findall(r'<line x1="([\d.]+)"[^>]*class="needle"', drawing)[0])
-    assert (x - 2.0) / 616.0 * 1.25 == pytest.approx(account.margin_ratio, abs=1e-4)
+    assert (x - 2.0) / 616.0 * 1.4 == pytest.approx(account.margin_ratio, abs=1e-4)
     assert percent(account.margin_ratio) in drawing
 
 
