@@ -19,6 +19,7 @@ from numpy import ndarray
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.core.compile import compiled
+from crossmargin.core.errors import InvalidInput
 
 # Lee (2004): the slope of total variance in |k| cannot pass 2, or a far option is worth more than its bound.
 LEE_SLOPE_MAX: Final = 2.0
@@ -87,12 +88,22 @@ def from_jump_wings(wings: JumpWings) -> FloatArray:
 
     b = √w (c + p)/2; ρ = 1 − p√w/b; β = ρ − 2ψ√w/b = m/√(m² + σ²); then σ from
     (v − ṽ)τ = bσ (1/√(1 − β²) − ρβ/√(1 − β²) − √(1 − ρ²)), and m = βσ/√(1 − β²).
-    Source: Gatheral and Jacquier (2014), lemma 3.2, with σ for m as the pivot, which also serves m = 0."""
+    Source: Gatheral and Jacquier (2014), lemma 3.2, with σ for m as the pivot, which also serves m = 0.
+    Raises `InvalidInput` for figures that no smile has, and for a smile lowest at the money (v = ṽ), whose bend they
+    leave open."""
     t = wings.tenor_years
     root = math.sqrt(wings.variance * t)
     b = 0.5 * root * (wings.call_slope + wings.put_slope)
     rho = 1.0 - wings.put_slope * root / b
     beta = rho - 2.0 * wings.skew * root / b
+    if not (abs(rho) <= 1.0 and abs(beta) < 1.0 and wings.variance > wings.variance_min and rho != beta):
+        raise InvalidInput(
+            "jump-wings smile",
+            where="jump wings",
+            value=wings,
+            limit="slopes at least 0, −p < 2ψ < c, and variance above its minimum",
+            remedy="Give the raw parameters instead where the smile is lowest at the money.",
+        )
     lever, floor = math.sqrt(1.0 - beta * beta), math.sqrt(1.0 - rho * rho)
     sigma = (wings.variance - wings.variance_min) * t / (b * ((1.0 - rho * beta) / lever - floor))
     return np.array([wings.variance_min * t - b * sigma * floor, b, rho, beta * sigma / lever, sigma])
