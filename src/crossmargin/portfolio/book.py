@@ -165,9 +165,12 @@ def make_lines(
     owners: int,
     table: InstrumentTable,
 ) -> Lines:
-    """Sort lines by owner, underlying, expiry and instrument, and compress them."""
+    """Sort lines by owner, underlying, expiry and instrument (then quantity and price), and compress them."""
     tenor = np.where(table.expiry_ns == NEVER_NS, 0, table.expiry_ns)  # what never expires stands before all expiries
-    order = np.lexsort((instrument, tenor[instrument], bucket_of(table)[instrument], owner))
+    keys = (instrument, tenor[instrument], bucket_of(table)[instrument], owner)
+    order = np.lexsort(keys)
+    if ((np.diff(instrument[order]) == 0) & (np.diff(owner[order]) == 0)).any():
+        order = np.lexsort((price, quantity, *keys))
     ptr = np.zeros(owners + 1, np.int64)
     np.cumsum(np.bincount(owner, minlength=owners), out=ptr[1:])
     return Lines(

@@ -12,7 +12,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import frozen
 from crossmargin.core.chain_ids import check_chain
-from crossmargin.core.errors import MixedValuationTime
+from crossmargin.core.errors import DuplicateName, MixedValuationTime
 from crossmargin.core.instant import format_instant, parse_instant
 from crossmargin.instruments.catalogue import product_table
 from crossmargin.instruments.symbols import Product, resolve_symbol
@@ -59,6 +59,7 @@ class Universe:
         self._known: dict[str, AnyTerms] = {t.id: t for t in own}
         self._products = product_table(products)
         self._used: dict[str, AnyTerms] = {}
+        self._held: dict[str, Spot] = {}
 
     def use(self, name: str, *, where: str) -> str:
         """`name`, resolved and entered; raises `UnknownName` or `InvalidInput` where nothing defines it."""
@@ -71,16 +72,22 @@ class Universe:
         return settlement_asset(self._used[self.use(name, where=where)])
 
     def use_holding(self, asset: str, chain: str, *, where: str) -> str:
-        """The id of the spot holding of `asset` on `chain`, entered."""
+        """The id of the spot holding of `asset` on `chain`, entered.
+
+        Raises `DuplicateName` where the book defines another instrument of that id.
+        """
         if chain:
             check_chain(chain, where=where)
         name = f"{asset}.{chain}" if chain else asset
-        self._used.setdefault(name, Spot(id=name, asset=asset, chain=chain))
+        held = self._held.setdefault(name, Spot(id=name, asset=asset, chain=chain))
+        if self._known.get(name, held) != held:
+            raise DuplicateName("id of an instrument and of collateral", where=where, value=name, first="instruments")
         return name
 
     def table(self, *, now_ns: int, where: str) -> InstrumentTable:
         """The table of all that was used, sorted by id."""
-        return build_table((self._used[name] for name in sorted(self._used)), now_ns=now_ns, where=where)
+        terms = self._held | self._used
+        return build_table((terms[name] for name in sorted(terms)), now_ns=now_ns, where=where)
 
 
 def build_book(document: BookDocument, *, now_ns: int, where: str = "book") -> Book:
@@ -125,6 +132,8 @@ class _Assembly:
     def book(self, document: BookDocument, now_ns: int) -> Book:
         for number, account in enumerate(document.accounts):
             self._account(number, account, f"{self.where}: accounts[{number}]")
+        check.unique(self.pools, "pool", where=f"{self.where}: pools")  # "a/b" may be an account, or a group of "a"
+        check.unique(self.groups, "group", where=f"{self.where}: groups")
         table = self.universe.table(now_ns=now_ns, where=self.where)
         row = table.row
         lines = [self.positions.lines(len(self.groups), table, row), self.orders.lines(len(self.groups), table, row)]
@@ -180,7 +189,7 @@ class _Assembly:
             self._hold(pool, account.collateral, place)
             return {"": pool}
         pools: dict[str, int] = {}
-        for asset in dict.fromkeys(h.asset for h in account.collateral):
+        for asset in sorted({h.asset for h in account.collateral}):
             pools[asset] = self._pool(f"{account.id}/{asset}", number, asset)
             self._hold(pools[asset], (h for h in account.collateral if h.asset == asset), place)
         return pools
@@ -209,10 +218,10 @@ class _Assembly:
 
 
 def _by_settlement(group: Group, universe: Universe, where: str) -> Iterator[tuple[str, Group]]:
-    """The parts of a group that settle in one asset each, in the order in which the assets appear."""
+    """The parts of a group that settle in one asset each, by name of the asset."""
     names = [p.instrument for p in group.positions] + [o.instrument for o in group.orders]
     settle = {name: universe.settlement(name, where=where) for name in names}
-    for asset in dict.fromkeys(settle.values()):
+    for asset in sorted(set(settle.values())):
         yield (
             asset,
             msgspec.structs.replace(
