@@ -18,21 +18,19 @@ from crossmargin.cli.output import enter_text, print_report, progress_bar
 from crossmargin.core.check import known
 from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.accounts import margin_report
-from crossmargin.engine.explain import Previous
-from crossmargin.engine.explain import explain as explain_account
 from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.margin import margin as margin_book
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Progress
 from crossmargin.engine.reports import AccountReport, MarginReport
-from crossmargin.engine.stress import stress as stress_book
 from crossmargin.engine.variants import account_alone
-from crossmargin.engine.whatif import simulate as simulate_account
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from crossmargin.engine.explain import Previous
 
 REPORTED_WHOLE = 100  # accounts of a book that are reported with all their parts, if only in totals
 
@@ -109,6 +107,8 @@ def margin(
 
 def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bool, html: Path | None) -> None:
     """Compare an account before and after a change."""
+    from crossmargin.engine.whatif import simulate as simulate_account
+
     add = summed(parse_addition(text) for text in change.add)
     collateral = summed(parse_collateral(text) for text in change.collateral)
     with progress_bar() as progress:
@@ -133,6 +133,8 @@ def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bo
 
 def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, html: Path | None) -> None:
     """Explain one account."""
+    from crossmargin.engine.explain import explain as explain_account
+
     with progress_bar() as progress:
         now = _load(inputs, progress)
         report = explain_account(
@@ -154,6 +156,8 @@ def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, h
 
 def stress(inputs: Inputs, *, scenarios: Path | None, account: str | None, as_json: bool, html: Path | None) -> None:
     """Stress a book, or one of its accounts."""
+    from crossmargin.engine.stress import stress as stress_book
+
     with progress_bar() as progress:
         now = _load(inputs, progress)
         shocks = read_stress(scenarios) if scenarios is not None else None
@@ -172,6 +176,7 @@ def demo() -> None:
     """Margin and explain the bundled book, and write report.html."""
     from crossmargin.cli.page import margin_page
     from crossmargin.cli.tables import explain_tables
+    from crossmargin.engine.explain import explain as explain_account
 
     with progress_bar() as progress, resources.as_file(resources.files("crossmargin.cli").joinpath("demo")) as folder:
         inputs = Inputs(book=folder / "book.toml", market=folder / "market.toml", model="crossmargin-grid")
@@ -201,6 +206,8 @@ def _load(inputs: Inputs, progress: Progress) -> Loaded:
 def _previous(inputs: Inputs, then: Then, now: Loaded) -> Previous | None:
     if then.book is None and then.market is None and then.model is None:
         return None
+    from crossmargin.engine.explain import Previous
+
     snapshot = now.snapshot if then.market is None else read_market(then.market)
     return Previous(
         book=read_book(then.book or inputs.book, market=snapshot, instruments=inputs.instruments),
