@@ -311,7 +311,7 @@ def explain_report(ident: str = "desk-1", **fields) -> ExplainReport:
                 id="options-and-hedges", scenarios=scenarios(), positions=positions(), underlyings=shares()
             ),
         ),
-        pools=(
+        by_group=(
             Share(name="options-and-hedges", euler_usd=1_412_300.0, marginal_usd=2_469_655.0),
             Share(name="perps", euler_usd=0.0, marginal_usd=64_000.0),
         ),

@@ -293,7 +293,7 @@ def test_an_account_without_anything_has_a_page():
     bare = made_up.explain_report(
         account=empty,
         groups=(),
-        pools=(),
+        by_group=(),
         distances=(),
         frontiers=(),
         capacity=(),

@@ -138,7 +138,7 @@ def test_an_account_without_anything_still_prints():
     bare = made_up.explain_report(
         account=empty,
         groups=(),
-        pools=(),
+        by_group=(),
         distances=(),
         frontiers=(),
         capacity=(),

@@ -165,7 +165,7 @@ def _curve_figure(curve: SpotCurve, report: ExplainReport) -> Markup:
 
 def _scenario_figures(group: GroupExplanation, provenance: Provenance) -> Iterator[Markup]:
     ordered = sorted(group.scenarios, key=lambda s: s.pnl_usd)
-    note = f"Of {named(len(ordered), 'scenario')}; P&L of the positions held, open orders apart."
+    note = f"Of {named(len(ordered), 'scenario')}; P&L of the positions held, with open orders at their worst fill."
     draw = partial(charts.worst_bars, group.scenarios, WORST_SHOWN)
     yield figure(f"The worst scenarios of {group.id}", note, draw, _scenario_table(ordered))
     note = f"Each mark is one scenario; the figure is the family's lowest. Measure: {measure_words(provenance)}."
@@ -183,8 +183,8 @@ def causes(report: ExplainReport) -> Section:
     parts = []
     if report.change is not None:
         parts.append(_change_figure(report.change))
-    if len(report.pools) > 1:
-        parts.append(_attribution_figure("The account", "group", report.pools))
+    if len(report.by_group) > 1:
+        parts.append(_attribution_figure("The account", "group", report.by_group))
     for group in report.groups:
         lines = [Share(name=p.instrument, euler_usd=p.euler_usd, marginal_usd=p.marginal_usd) for p in group.positions]
         for what, shares in (("underlying", group.underlyings), ("position", lines)):

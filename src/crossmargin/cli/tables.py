@@ -107,7 +107,7 @@ def explain_tables(report: ExplainReport) -> RenderableType:
     worst = {group.id: group for group in account_groups(account)}
     for group in report.groups:
         parts += _group_explanation(group, worst.get(group.id))
-    parts += _shares("Attribution by group, USD", "group", report.pools)
+    parts += _shares("Attribution by group, USD", "group", report.by_group)
     parts += _distances(report.distances)
     parts += _frontiers(report.frontiers)
     parts += _capacity(report.capacity)

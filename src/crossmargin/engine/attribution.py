@@ -80,7 +80,10 @@ def _group(
     book, ready = what.book, what.plan
     mine = book.positions.of(group)
     rows, quantity = book.positions.instrument[mine], book.positions.quantity[mine]
-    gains = quantity @ ready.pnl.values[rows] if len(rows) else np.zeros(len(ready.scenarios))
+    matrix = ready.terms.matrix
+    losses = what.losses
+    working = np.concatenate([losses.orders[group], losses.tail_orders[group]])
+    gains = quantity @ np.concatenate([matrix.regular[rows], matrix.tail[rows]], axis=1) - working
     names = ready.terms.exposure.names
     bucket = ready.terms.exposure.bucket
     of_bucket = [bucket[book.positions.instrument] == b for b in np.unique(bucket[rows])]

@@ -61,7 +61,7 @@ def explain(
         provenance=provenance(result),
         account=account_report(result, 0),
         groups=groups,
-        pools=shares,
+        by_group=shares,
         distances=edges,
         frontiers=joint,
         capacity=fits,

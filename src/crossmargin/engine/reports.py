@@ -59,7 +59,8 @@ class GroupReport(_Part, frozen=True, kw_only=True):
 class PoolReport(_Part, frozen=True, kw_only=True):
     """Collateral and the groups it secures.
 
-    `equity_usd` = recognised collateral + unsettled P&L + position value. `status`: healthy when equity covers
+    `equity_usd` = recognised collateral + unsettled P&L + position value. `terms` holds what the pool requires beyond
+    its groups (wrong way). `status`: healthy when equity covers
     initial margin, restricted when it covers maintenance only, liquidation otherwise. `margin_ratio` =
     maintenance / equity (None when equity is not positive and something is required).
     """
@@ -161,7 +162,11 @@ class Share(_Part, frozen=True, kw_only=True):
 
 
 class GroupExplanation(_Part, frozen=True, kw_only=True):
-    """Why a group requires what it does. `scenarios` is the whole P&L vector, in the order of the set."""
+    """Why a group requires what it does.
+
+    `scenarios` is the whole P&L vector of its positions with its orders at their worst fill, in the order of the set:
+    what the scan is taken from. The shares of `positions` and `underlyings` are those of the positions alone.
+    """
 
     id: str
     scenarios: tuple[ScenarioLine, ...]
@@ -230,12 +235,12 @@ class RiskArray(_Part, frozen=True, kw_only=True):
 
 
 class ExplainReport(_Part, frozen=True, kw_only=True):
-    """Everything about one account."""
+    """Everything about one account; `by_group` are the shares of its groups in the whole."""
 
     provenance: Provenance
     account: AccountReport
     groups: tuple[GroupExplanation, ...]
-    pools: tuple[Share, ...]
+    by_group: tuple[Share, ...]
     distances: tuple[Distance, ...]
     frontiers: tuple[Frontier, ...]
     capacity: tuple[Capacity, ...]

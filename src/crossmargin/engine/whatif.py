@@ -31,7 +31,7 @@ from crossmargin.engine.plan import Plan, plan
 from crossmargin.engine.reports import SimulateReport
 from crossmargin.engine.variants import account_alone, with_added, with_quantities
 from crossmargin.margin.addons import Stock
-from crossmargin.margin.requirement import Requirements, requirements_of, stock
+from crossmargin.margin.requirement import Requirements, requirements_of, stock, working_orders
 from crossmargin.margin.scan import Scan, measure_of, order_losses, scan
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.measures.reduce import Measure, reduce_losses
@@ -189,7 +189,7 @@ def prepare(alone: Book, ready: Plan) -> WhatIf:
         inside=inside,
         held=stock(alone.positions),
         margined=stock(lines),
-        orders=stock(alone.orders),
+        orders=working_orders(alone.orders),
         losses=_losses(alone, lines, ready),
     )
 
@@ -243,8 +243,8 @@ def simulate(
     none = with_added(alone, dict.fromkeys(add or {}, 0.0), dict.fromkeys(collateral or {}, 0.0), group=group)
     ready = plan(after, snapshot, model)
     results = [margin(version, snapshot, model, prepared=ready) for version in (none, after)]
-    added = [f"{quantity:+g} {name}" for name, quantity in (add or {}).items()]
-    added += [f"{amount:+g} {asset}{f' on {c}' if c else ''}" for (asset, c), amount in (collateral or {}).items()]
+    added = [f"{quantity:+.15g} {name}" for name, quantity in (add or {}).items()]
+    added += [f"{amount:+.15g} {asset}{f' on {c}' if c else ''}" for (asset, c), amount in (collateral or {}).items()]
     return SimulateReport(
         provenance=provenance(results[1]),
         added=tuple(added),
