@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal, InvalidOperation
 
 from crossmargin.core.errors import DuplicateName, InvalidInput, UnknownName
@@ -71,8 +71,8 @@ def unique(names: Iterable[str], what: str, *, where: str) -> None:
 
 def known(name: str, names: Iterable[str], what: str, *, where: str, remedy: str = "") -> str:
     """`name`, if it is one of `names`; else `UnknownName` with the nearest of them."""
-    options = set(names)
+    options = names if isinstance(names, Collection) else set(names)
     if name not in options:
-        near = difflib.get_close_matches(name, options, n=5, cutoff=0.6) or sorted(options)[:8]
+        near = difflib.get_close_matches(name, list(options), n=5, cutoff=0.6) or sorted(options)[:8]
         raise UnknownName(what, where=where, value=name, known=near, remedy=remedy)
     return name
