@@ -19,3 +19,23 @@ def distance(forward: float, intervals: list[tuple[float, float]], width_min: fl
     for low, high in intervals:
         total += max(low - forward, forward - high, 0.0) / max(high - low, width_min)
     return total
+
+
+def nearest(intervals: list[tuple[float, float]], width_min: float) -> tuple[float, float]:
+    """The lowest and highest forward whose distance is least: an end of some interval always is one."""
+    ends = [end for interval in intervals for end in interval]
+    least = min(distance(end, intervals, width_min) for end in ends)
+    best = [end for end in ends if distance(end, intervals, width_min) <= least * (1.0 + 1e-9) + 1e-12]
+    return min(best), max(best)
+
+
+def settle(intervals: list[tuple[float, float]], width_min: float, miss_max: float) -> float:
+    """The middle of the nearest forwards, once the intervals that miss them by too much are out."""
+    left, right = nearest(intervals, width_min)
+    heard = []
+    for low, high in intervals:
+        miss = max(low - right, left - high, 0.0)
+        if miss <= miss_max * max(high - low, width_min):
+            heard.append((low, high))
+    left, right = nearest(heard, width_min)
+    return (left + right) / 2.0

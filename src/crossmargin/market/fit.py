@@ -20,6 +20,7 @@ from crossmargin.market.smiles import FitSettings, Legs, Points, aim, gather_poi
 
 # Where the wings hang on SSVI, in standard deviations.
 _ANCHOR_DEVIATIONS: Final = np.array([-5.0, -3.0, 3.0, 5.0])
+_WELL_QUOTED: Final = 20  # Points that settle a smile by themselves.
 # A point so many Huber widths off its smile is weighed down before it may bend it.
 _FAR_OFF: Final = 4.0
 _ROBUST_PASSES: Final = 4
@@ -194,8 +195,9 @@ def _calibrate_robustly(k: FloatArray, vol: FloatArray, scale: FloatArray, tau: 
 
 
 def _anchored(alone: _Alone, settings: FitSettings) -> Targets:
-    """The targets, with loosely held points on the wings of the SSVI surface."""
+    """The targets, with points on the wings of the SSVI surface: loosely held, but the fewer the quotes the more."""
     targets = alone.targets
+    loose = settings.anchor_vol * np.minimum(1.0, np.diff(targets.start) / _WELL_QUOTED)
     k = np.sqrt(alone.theta)[:, None] * _ANCHOR_DEVIATIONS
     vol = np.sqrt(svi.total_variance(k, alone.anchor[:, None, :]) / targets.tenor_years[:, None])
     at = np.repeat(targets.start[1:], k.shape[1])
@@ -204,7 +206,7 @@ def _anchored(alone: _Alone, settings: FitSettings) -> Targets:
         start=targets.start + k.shape[1] * np.arange(targets.start.size),
         k=np.insert(targets.k, at, k.ravel()),
         vol=np.insert(targets.vol, at, vol.ravel()),
-        scale=np.insert(targets.scale, at, settings.anchor_vol),
+        scale=np.insert(targets.scale, at, np.repeat(loose, k.shape[1])),
     )
 
 

@@ -24,6 +24,8 @@ Source: TypeAlias = Literal["parity", "future", "venue", "carry"]
 _WIDTH_MIN: Final = 1e-4
 # Of the votes' interval the venue's own price may choose within the middle quarter: pairs stay inside their quotes.
 _VENUE_SHARE: Final = 0.25
+# A vote that misses by more than this share of its width is not heard.
+_MISS_MAX: Final = 0.25
 # A pair that is priced but not quoted (closing prices) is trusted to this share of what its two options cost.
 _PRICE_NOISE: Final = 0.01
 
@@ -130,13 +132,22 @@ def _settle(votes: _Votes, futures: tuple[FloatArray, FloatArray], venue: FloatA
     if not low.size:
         return price, "venue" if price > 0.0 else "carry"
     weight = np.concatenate([votes.weight, 1.0 / np.maximum(futures[1] - futures[0], _WIDTH_MIN * futures[0])])
+    left, right = _nearest(low, high, weight)
+    # Votes that miss it are stale: they would still pull it to the edge of what the others allow.
+    heard = np.maximum(low - right, left - high) * weight <= _MISS_MAX
+    left, right = _nearest(low[heard], high[heard], weight[heard])
+    middle, reach = 0.5 * (left + right), 0.5 * _VENUE_SHARE * (right - left)
+    settled = float(np.clip(price, middle - reach, middle + reach)) if price > 0.0 else middle
+    return settled, "parity" if votes.strike.size else "future"
+
+
+def _nearest(low: FloatArray, high: FloatArray, weight: FloatArray) -> tuple[float, float]:
+    """The interval on which the weighted distances to all [low, high] sum to least."""
     edges = np.concatenate([low, high])
     short, long = np.maximum(low[:, None] - edges, 0.0), np.maximum(edges - high[:, None], 0.0)
     distance = (weight[:, None] * (short + long)).sum(axis=0)
     best = edges[distance <= distance.min() * (1.0 + 1e-9) + 1e-12]
-    middle, reach = 0.5 * (best.min() + best.max()), 0.5 * _VENUE_SHARE * (best.max() - best.min())
-    settled = float(np.clip(price, middle - reach, middle + reach)) if price > 0.0 else float(middle)
-    return settled, "parity" if votes.strike.size else "future"
+    return float(best.min()), float(best.max())
 
 
 def _violations(votes: _Votes, expiry_ns: int, forward: float, limit_bps: float) -> list[ParityViolation]:

@@ -51,7 +51,7 @@ def descend(
         while not _solve(normal, gradient, damp, factor, step):
             damp *= 10.0
         descent = np.dot(gradient, step)
-        alpha, moved = 1.0, False
+        alpha, moved, value = 1.0, False, cost
         while not moved and alpha > 1e-3:
             p_new[:] = p + alpha * step.reshape(p.shape)
             if _slacks(p_new, grid, low, high, terms_new, slack_new):
@@ -62,6 +62,7 @@ def descend(
         if moved:
             _reweigh(mu, alpha, slack, slack_new, dual)
             p[:] = p_new
+            cost = value
             terms, terms_new, slack, slack_new = terms_new, terms, slack_new, slack
             damp = max(damp * 0.1, 1e-9) if alpha > 0.5 else damp
         else:
