@@ -95,8 +95,21 @@ def products() -> Markdown:
 
 def parameters(part: msgspec.Struct, path: str = "") -> Markdown:
     """Every number of a part of a model, by its path."""
-    rows = [(f"`{name}`", f"`{value}`") for name, value in flat(msgspec.to_builtins(part), path)]
+    rows = [
+        (f"`{name}`", f"`{value}`") for name, value in flat(msgspec.to_builtins(part), path) if value not in ("", {})
+    ]
     return table(("parameter", "value"), list(rows))
+
+
+def bands(caps: list[float], rates: list[str]) -> str:
+    """Rates of a tiered parameter in words: "to 50M 0.1, to 200M 0.15, beyond 0.25"."""
+    words = [*(f"to {amount(cap)}" for cap in caps[:-1]), "beyond" if len(caps) > 1 else "all"]
+    return ", ".join(f"{word} {rate}" for word, rate in zip(words, rates, strict=True))
+
+
+def amount(usd: float) -> str:
+    """50000000 as 50M."""
+    return f"{usd / 1e6:g}M"
 
 
 def flat(tree: Any, path: str = "") -> list[tuple[str, object]]:
