@@ -1,5 +1,6 @@
 """Each command does what its help says."""
 
+import io
 import json
 import re
 import subprocess
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from crossmargin.adapters.files import read_book, read_market, read_model
-from crossmargin.cli import commands
+from crossmargin.cli import commands, output
 from crossmargin.cli.inputs import parse_addition, parse_collateral, summed
 from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.accounts import margin_report
@@ -227,3 +228,20 @@ def test_malformed_collateral_is_refused(text: str):
 
 def test_what_is_named_twice_is_added_up():
     assert summed([("a", 1.0), ("b", 2.0), ("a", -3.0)]) == {"a": -2.0, "b": 2.0}
+
+
+class Terminal(io.StringIO):
+    """Somewhere to write that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_on_a_terminal_alone(small, monkeypatch):
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        monkeypatch.setattr("sys.stderr", stream)
+        with output.progress_bar() as progress:
+            progress("margin", 1, 2)
+    assert "margin" in terminal.getvalue()
+    assert pipe.getvalue() == ""

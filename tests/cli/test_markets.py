@@ -32,10 +32,11 @@ def chain(tmp_path: Path) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("suffix", ["toml", "json"])
 def test_built_market_is_that_of_the_chain(chain, tmp_path: Path, suffix: str):
-    path = tmp_path / f"market.{suffix}"
-    outcome = crossmargin("market", "build", *chain, "--out", path)
+    path, page = tmp_path / f"market.{suffix}", tmp_path / "market.html"
+    outcome = crossmargin("market", "build", *chain, "--out", path, "--html", page)
     assert (outcome.code, outcome.err) == (0, "")
     assert f"Wrote {path}." in outcome.out
+    assert page.read_text().count("<svg") >= 3
     snapshot = read_market(path)
     bitcoin = snapshot.underlyings["BTC"]
     assert snapshot.time_ns == from_datetime(SEEN)

@@ -257,6 +257,9 @@ def build_market(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The market to write: .toml or .json.", metavar="FILE")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Also draw the smiles and the surface on one page.", metavar="FILE")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit forwards and smiles to a real option chain.
@@ -269,7 +272,7 @@ def build_market(
     from crossmargin.cli import markets
 
     sources = markets.Sources(deribit=tuple(deribit or ()), tradfi=tuple(tradfi or ()), base=base, at=at, rate=rate)
-    markets.build(sources, out=out, as_json=as_json)
+    markets.build(sources, out=out, html=html, as_json=as_json)
 
 
 @market.command("check")

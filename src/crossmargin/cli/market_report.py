@@ -16,7 +16,7 @@ from crossmargin.cli.wording import Column, compact, named, percent, price
 from crossmargin.core.instant import YEAR_DAYS, YEAR_NS, format_instant
 from crossmargin.market.arbitrage import examine
 from crossmargin.market.fit import FittedChain
-from crossmargin.market.integrity import FitError, IntegrityReport
+from crossmargin.market.integrity import FitError, IntegrityReport, Quarantined
 from crossmargin.market.snapshot import Snapshot, Underlying
 
 QUARANTINED_SHOWN: Final = 12
@@ -55,10 +55,11 @@ def chain_report(chain: FittedChain) -> RenderableType:
     """One fitted chain: each expiry, each quote left out and why, parity, arbitrage."""
     report = chain.report
     title = f"{chain.underlying} at {format_instant(chain.time_ns)}, spot {price(chain.spot)}"
-    return Group(Rule(Text(title, style="bold"), align="left"), prose(_summary(report)), *_tables(report))
+    return Group(Rule(Text(title, style="bold"), align="left"), prose(summary_lines(report)), *_tables(report))
 
 
-def _summary(report: IntegrityReport) -> list[str]:
+def summary_lines(report: IntegrityReport) -> list[str]:
+    """How far the fit can be trusted, in sentences."""
     total = report.total
     median, p90 = _points(total.median_points), _points(total.p90_points)
     lines = [f"{named(report.quotes, 'quote')}, {len(report.expiries)} expiries."]
@@ -81,9 +82,20 @@ def _summary(report: IntegrityReport) -> list[str]:
 
 
 def _tables(report: IntegrityReport) -> Iterator[RenderableType]:
+    yield table("Expiries; errors and repairs in vol points, * from the shape of the others", *expiry_rows(report))
+    left_out = report.quarantined
+    if left_out:
+        counts = Counter(q.reason for q in left_out)
+        told = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+        more = f"; the first {QUARANTINED_SHOWN}" if len(left_out) > QUARANTINED_SHOWN else ""
+        yield table(f"Left out of the fit: {told}{more}", *quarantine_rows(left_out[:QUARANTINED_SHOWN]))
+
+
+def expiry_rows(report: IntegrityReport) -> tuple[tuple[Column, ...], list[list[str]]]:
+    """Each expiry: its forward and who settled it, its points, and its error."""
     headings = ("days", "forward", "pairs", "points", "error median", "p90", "inside", "repair")
     columns = (Column("expiry", words=True), Column("forward from", words=True), *map(Column, headings))
-    rows: list[Row] = [
+    rows = [
         [
             e.expiry,
             e.forward_source,
@@ -96,24 +108,14 @@ def _tables(report: IntegrityReport) -> Iterator[RenderableType]:
         ]
         for e in report.expiries
     ]
-    yield table("Expiries; errors and repairs in vol points, * from the shape of the others", columns, rows)
-    counts = Counter(q.reason for q in report.quarantined)
-    if counts:
-        told = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-        shown = report.quarantined[:QUARANTINED_SHOWN]
-        columns = (
-            Column("quote", words=True),
-            Column("why", words=True),
-            Column("what", words=True),
-            Column("is"),
-            Column("limit"),
-        )
-        rows = [[q.instrument, q.reason, q.measure, f"{q.value:.6g}", f"{q.limit:.6g}"] for q in shown]
-        yield table(
-            f"Left out of the fit: {told}" + (f"; the first {len(shown)}" if len(shown) < counts.total() else ""),
-            columns,
-            rows,
-        )
+    return columns, rows
+
+
+def quarantine_rows(left_out: Sequence[Quarantined]) -> tuple[tuple[Column, ...], list[list[str]]]:
+    """Each quote that took no part, and why."""
+    words = tuple(Column(word, words=True) for word in ("quote", "why", "what"))
+    rows = [[q.instrument, q.reason, q.measure, f"{q.value:.6g}", f"{q.limit:.6g}"] for q in left_out]
+    return (*words, Column("is"), Column("limit")), rows
 
 
 def _error(error: FitError) -> list[str]:

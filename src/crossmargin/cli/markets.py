@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,9 @@ import numpy as np
 from crossmargin.adapters.chains import chains_at, market_document, parse_time
 from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import read_book, read_market, read_model
-from crossmargin.adapters.writing import document_syntax, document_text, write_text
+from crossmargin.adapters.writing import document_syntax, document_text
 from crossmargin.cli.market_report import chain_line, chain_report, check_report, survey_line
-from crossmargin.cli.output import print_json, print_report, progress_bar
+from crossmargin.cli.output import enter_text, print_json, print_report, progress_bar
 from crossmargin.core.check import positive
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import SECOND_NS, format_instant, parse_instant
@@ -39,13 +40,13 @@ class Sources:
     rate: float | None
 
 
-def build(sources: Sources, *, out: Path | None, as_json: bool) -> None:
+def build(sources: Sources, *, out: Path | None, html: Path | None, as_json: bool) -> None:
     """Fit chains, print how good the fit is, and write the market; or survey all times, a line for each chain."""
     base = read_document(sources.base, doc.MarketDocument) if sources.base is not None else None
     if sources.at == EVERY_TIME:
-        if out is not None:
+        if out is not None or html is not None:
             raise InvalidInput(
-                "--at", where="command line", value=EVERY_TIME, limit="one time with --out", remedy="Name the time."
+                "--at", where="command line", value=EVERY_TIME, limit="one time, to write it", remedy="Name the time."
             )
         _survey(_read(sources, base), as_json=as_json)
         return
@@ -59,10 +60,15 @@ def build(sources: Sources, *, out: Path | None, as_json: bool) -> None:
         for quotes in chains:
             fitted.append((quotes, build_chain(quotes, now_ns=now_ns)))
             progress("fitting", len(fitted), len(chains))
-    if out is not None:
-        document = market_document(fitted, base=base, source=_source(sources, fitted))
-        build_snapshot(document, where=str(out))
-        write_text(out, document_text(document, syntax=syntax))
+    with ExitStack() as files:
+        if out is not None:
+            document = market_document(fitted, base=base, source=_source(sources, fitted))
+            build_snapshot(document, where=str(out))
+            enter_text(files, out, document_text(document, syntax=syntax))
+        if html is not None:
+            from crossmargin.cli.market_page import market_page
+
+            enter_text(files, html, market_page([chain for _, chain in fitted]))
     if as_json:
         print_json([chain.report for _, chain in fitted])
         return
