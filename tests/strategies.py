@@ -30,6 +30,7 @@ from crossmargin.instruments.terms import (
 from crossmargin.market import document as doc
 from crossmargin.market.build import build_snapshot
 from crossmargin.market.snapshot import Snapshot
+from crossmargin.scenarios.document import Grid, Joint, Moves, Tail
 from crossmargin.scenarios.scenario_set import TAIL, Scenario, ScenarioSet, SurfaceRule, collect
 from spec import valuation as spec_valuation
 from spec import world as spec_world
@@ -515,3 +516,38 @@ def _gross(k: spec_valuation.Contract, market: spec_world.Market, s: spec_world.
             unit = 1.0 / spec_valuation.mark(k, market) + 1.0 / price
         total += k.multiplier * unit * settle
     return total
+
+
+@st.composite
+def class_moves(draw: st.DrawFn) -> Moves:
+    """How far one risk class moves; any part may be zero, and then is left out."""
+    some = st.just(0.0) | numbers(0.01, 0.5)
+    count = draw(st.integers(0, 2))
+    tails = [Tail(move=draw(numbers(-0.9, 4.0)), damping=draw(numbers(0.0, 1.0))) for _ in range(count)]
+    return Moves(
+        price_range=draw(numbers(0.01, 0.9)),
+        vol_up=draw(some),
+        vol_down=draw(some),
+        skew=draw(some),
+        smile=draw(some),
+        carry=draw(some),
+        min_vol_up=draw(some),
+        tails=tuple(tails),
+    )
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    """A grid over the risk classes of `markets`."""
+    some = st.just(0.0) | numbers(0.001, 0.1)
+    return Grid(
+        classes={name: draw(class_moves()) for name in sorted({kind[1] for kind in _KINDS.values()})},
+        steps=draw(st.integers(1, 3)),
+        horizon_days=draw(st.sampled_from((0.0, 1.0))),
+        rate_shift=draw(some),
+        stable_peg=draw(some),
+        wrapped_peg=draw(some),
+        joint=Joint(
+            together=draw(st.booleans()), pairs=draw(st.booleans()), correlation_stress=draw(numbers(0.0, 1.0))
+        ),
+    )

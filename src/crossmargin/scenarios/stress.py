@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
-from crossmargin.core.errors import MissingFactors
+from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.scenarios.document import NamedShock, StressDocument
 from crossmargin.scenarios.factors import parse_factor
@@ -22,9 +22,12 @@ def build_stress(
 ) -> ScenarioSet:
     """The set of named shocks, wildcards spread over the factors of `snapshot`.
 
-    Raises `MissingFactors`, naming all of them, for factors that the market does not hold.
+    Raises `MissingFactors`, naming all of them, for factors that the market does not hold, and `InvalidInput` (or a
+    kind of it) for names that are no factors.
     """
     held = set(factors_of(snapshot))
+    for pattern in (factor for shock in document.scenarios for factor in shock.shocks if factor.endswith(":*")):
+        _check_pattern(pattern, where)
     missing = [
         factor
         for shock in document.scenarios
@@ -48,6 +51,14 @@ def restrict(document: StressDocument, snapshot: Snapshot) -> StressDocument:
         if moves:
             kept.append(replace(shock, shocks=moves))
     return replace(document, scenarios=tuple(kept))
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    """Refuse patterns that can never match: of a kind that does not exist, or of chains, which no market lists."""
+    if parse_factor(pattern, where=where).kind == "chain":
+        raise InvalidInput(
+            "factor", where=where, value=pattern, limit="one chain by name", remedy="Write chain:eip155:1."
+        )
 
 
 def _is_held(factor: str, held: set[str], where: str) -> bool:
