@@ -1,0 +1,1 @@
+"""The margin of venues and standards: one small function and one dated table of parameters each."""
