@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmargin.adapters import tables
@@ -100,6 +100,7 @@ def flat_frame(document: BookDocument) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema).with_columns(as_of=pl.lit("2026-03-31T15:30:00Z"))
 
 
+@settings(max_examples=50)
 @given(books(), st.integers(1, 400), st.integers(1, 5))
 def test_flat_book_is_the_book_of_its_document(document: BookDocument, block_bytes: int, piece_rows: int):
     expected = build_book(document, now_ns=NOW).hash()
@@ -110,6 +111,7 @@ def test_flat_book_is_the_book_of_its_document(document: BookDocument, block_byt
         assert read_flat_book(frame, now_ns=NOW).hash() == expected
 
 
+@settings(max_examples=50)
 @given(books(), st.integers(1, 400), st.sampled_from(["csv", "parquet"]), st.sampled_from(["\n", "\r\n"]))
 def test_files_hold_the_same_book(tmp_path_factory, document: BookDocument, size: int, kind: str, line_end: str):
     expected = build_book(document, now_ns=NOW).hash()
@@ -125,6 +127,7 @@ def test_files_hold_the_same_book(tmp_path_factory, document: BookDocument, size
         assert read_flat_book(path, now_ns=NOW).hash() == expected
 
 
+@settings(max_examples=50)
 @given(books(), st.randoms(use_true_random=False))
 def test_order_of_rows_within_an_account_changes_only_the_order_of_groups(document: BookDocument, random):
     """Sorted by account and first row of each group, any order of rows is the same book."""

@@ -294,7 +294,7 @@ def check_market(
     """
     from crossmargin.cli import markets
 
-    markets.check(path, book=book, model=model, now=now, age_limit_s=age_limit)
+    markets.check_market(path, book=book, model=model, now=now, age_limit_s=age_limit)
 
 
 def main() -> None:

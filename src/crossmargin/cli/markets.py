@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import numpy as np
+from typing import Final, TypeAlias
 
 from crossmargin.adapters.chains import chains_at, market_document, parse_time
 from crossmargin.adapters.documents import read_document
@@ -16,7 +14,7 @@ from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.adapters.writing import document_syntax, document_text
 from crossmargin.cli.market_report import chain_line, chain_report, check_report, survey_line
 from crossmargin.cli.output import enter_text, print_json, print_report, progress_bar
-from crossmargin.core.check import positive
+from crossmargin.core import check
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import SECOND_NS, format_instant, parse_instant
 from crossmargin.market import document as doc
@@ -24,8 +22,8 @@ from crossmargin.market.build import build_snapshot
 from crossmargin.market.curve import RateCurve
 from crossmargin.market.fit import FittedChain, build_chain
 from crossmargin.market.quotes import NO_RATES, ChainQuotes
-from crossmargin.market.snapshot import Snapshot
 
+Fitted: TypeAlias = tuple[ChainQuotes, FittedChain]
 EVERY_TIME: Final = "all"
 
 
@@ -51,15 +49,8 @@ def build(sources: Sources, *, out: Path | None, html: Path | None, as_json: boo
         _survey(_read(sources, base), as_json=as_json)
         return
     syntax = document_syntax(out) if out is not None else "toml"
-    where = ", ".join(map(str, (*sources.deribit, *sources.tradfi)))
-    with progress_bar() as progress:
-        at_ns = parse_time(sources.at, where="--at") if sources.at else None
-        chains = chains_at(_read(sources, base), at_ns, where=where)
-        now_ns = max(chain.latest_ns for chain in chains)
-        fitted = []
-        for quotes in chains:
-            fitted.append((quotes, build_chain(quotes, now_ns=now_ns)))
-            progress("fitting", len(fitted), len(chains))
+    fitted = _fit(sources, base)
+    chains = [chain for _, chain in fitted]
     with ExitStack() as files:
         if out is not None:
             document = market_document(fitted, base=base, source=_source(sources, fitted))
@@ -68,14 +59,28 @@ def build(sources: Sources, *, out: Path | None, html: Path | None, as_json: boo
         if html is not None:
             from crossmargin.cli.market_page import market_page
 
-            enter_text(files, html, market_page([chain for _, chain in fitted]))
+            enter_text(files, html, market_page(chains))
     if as_json:
-        print_json([chain.report for _, chain in fitted])
+        print_json([chain.report for chain in chains])
         return
-    for _, chain in fitted:
+    for chain in chains:
         print_report(chain, as_json=False, tables=chain_report)
     if out is not None:
         print(f"Wrote {out}.")
+
+
+def _fit(sources: Sources, base: doc.MarketDocument | None) -> list[Fitted]:
+    """The chains of the time that is wanted, fitted as of the last of them."""
+    at_ns = parse_time(sources.at, where="--at") if sources.at else None
+    fitted: list[Fitted] = []
+    with progress_bar() as progress:
+        files = ", ".join(map(str, (*sources.deribit, *sources.tradfi)))
+        chains = chains_at(_read(sources, base), at_ns, where=files)
+        now_ns = max(chain.latest_ns for chain in chains)
+        for quotes in chains:
+            fitted.append((quotes, build_chain(quotes, now_ns=now_ns)))
+            progress("fitting", len(fitted), len(chains))
+    return fitted
 
 
 def _survey(chains: Iterator[ChainQuotes], *, as_json: bool) -> None:
@@ -116,19 +121,16 @@ def _read(sources: Sources, base: doc.MarketDocument | None) -> Iterator[ChainQu
 def _rates(sources: Sources, base: doc.MarketDocument | None) -> RateCurve:
     """The dollar curve: the rate that is given, else that of the base."""
     if sources.rate is not None:
-        return RateCurve(tenor_years=NO_RATES.tenor_years, rate=NO_RATES.rate + sources.rate)
-    for curve in base.rates if base is not None else ():
-        if curve.currency == "USD":
-            return RateCurve(
-                tenor_years=np.asarray([p.tenor_years for p in curve.points]),
-                rate=np.asarray([p.rate for p in curve.points]),
-            )
+        rate = check.within(sources.rate, "rate", -1.0, 10.0, where="--rate")
+        return RateCurve(tenor_years=NO_RATES.tenor_years, rate=NO_RATES.rate + rate)
+    if base is not None and (curve := build_snapshot(base, where=str(sources.base)).rates.get("USD")):
+        return curve
     raise InvalidInput(
         "rate", where="market build --tradfi", value="missing", limit="given", remedy="Name --rate, or rates in --base."
     )
 
 
-def _source(sources: Sources, fitted: Sequence[tuple[ChainQuotes, FittedChain]]) -> str:
+def _source(sources: Sources, fitted: Sequence[Fitted]) -> str:
     names = ", ".join(path.name for path in (*sources.deribit, *sources.tradfi))
     underlyings = ", ".join(chain.underlying for _, chain in fitted)
     return (
@@ -137,33 +139,20 @@ def _source(sources: Sources, fitted: Sequence[tuple[ChainQuotes, FittedChain]])
     )
 
 
-def check(path: Path, *, book: Path | None, model: str, now: str | None, age_limit_s: float) -> None:
+def check_market(path: Path, *, book: Path | None, model: str, now: str | None, age_limit_s: float) -> None:
     """Print what a market holds, unless something is wrong with it.
 
     Raises what `read_market` raises, `InvalidInput` for a market older than `age_limit_s` at `now`, and
     `MissingFactors` where it lacks what a book needs.
     """
     snapshot = read_market(path)
-    print_report(snapshot, as_json=False, tables=check_report)
     if now is not None:
-        _require_fresh(
-            snapshot, parse_instant(now, where="--now"), positive(age_limit_s, "--age-limit", where=""), path
-        )
+        age_s = (parse_instant(now, where="--now") - snapshot.time_ns) / SECOND_NS
+        check.within(age_s, "age in seconds", 0.0, age_limit_s, where=str(path))
     if book is not None:
-        _require_enough(snapshot, book, model)
+        from crossmargin.engine.plan import check_needs
 
-
-def _require_fresh(snapshot: Snapshot, now_ns: int, age_limit_s: float, path: Path) -> None:
-    age_s = (now_ns - snapshot.time_ns) / SECOND_NS
-    if not 0.0 <= age_s <= age_limit_s:
-        raise InvalidInput(
-            "age in seconds", where=str(path), value=age_s, limit=f"from 0 to {age_limit_s:g}", remedy="Build it again."
-        )
-
-
-def _require_enough(snapshot: Snapshot, book: Path, model: str) -> None:
-    from crossmargin.engine.plan import check_needs
-
-    held = read_book(book, market=snapshot)
-    check_needs(held.table, snapshot, read_model(model))
-    print(f"It holds all that {book} needs.")
+        check_needs(read_book(book, market=snapshot).table, snapshot, read_model(model))
+    print_report(snapshot, as_json=False, tables=check_report)
+    if book is not None:
+        print(f"It holds all that {book} needs.")

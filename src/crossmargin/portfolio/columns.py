@@ -85,6 +85,16 @@ class _Groups:
     of_row: IndexArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pools:
+    """Pools by account; `shared` [account] is the one that secures every group without its own."""
+
+    names: tuple[str, ...]
+    account: IndexArray
+    of_group: IndexArray
+    shared: IndexArray
+
+
 class _Assembly:
     """One pass over the columns for each question they answer."""
 
@@ -99,30 +109,22 @@ class _Assembly:
         self._check_rows()
         groups = self._groups()
         table, instrument = self._instruments(now_ns)
-        owned_before = np.concatenate([[0], np.cumsum(groups.own_pool)]).astype(np.int32)
-        accounts = len(self.rows.accounts)
-        first_group = np.searchsorted(groups.account, np.arange(accounts)).astype(np.int32)
-        shared_pool = np.arange(accounts, dtype=np.int32) + owned_before[first_group]
-        group_pool = np.where(
-            groups.own_pool, groups.account + 1 + owned_before[:-1], shared_pool[groups.account]
-        ).astype(np.int32)
-        pools = accounts + int(owned_before[-1])
-        pool_account = np.empty(pools, np.int32)
-        pool_account[shared_pool] = np.arange(accounts)
-        pool_account[group_pool] = groups.account
-        pool_of_row = np.where(groups.of_row >= 0, _take(group_pool, groups.of_row), shared_pool[self.rows.account])
+        pools = _pools(self.rows.accounts, groups)
+        pool_of_row = np.where(
+            groups.of_row >= 0, _take(pools.of_group, groups.of_row), pools.shared[self.rows.account]
+        )
         return Book(
             table=table,
             accounts=self.rows.accounts,
-            pools=_pool_names(self.rows.accounts, groups, group_pool, shared_pool),
-            pool_account=frozen(pool_account, np.int32),
-            pool_asset=frozen(np.full(pools, NONE), np.int32),
+            pools=pools.names,
+            pool_account=frozen(pools.account, np.int32),
+            pool_asset=frozen(np.full(len(pools.names), NONE), np.int32),
             groups=groups.names,
-            group_pool=frozen(group_pool, np.int32),
+            group_pool=frozen(pools.of_group, np.int32),
             group_mode=frozen(groups.mode, np.int32),
             positions=self._lines(Kind.POSITION, groups.of_row, instrument, len(groups.names), table),
             orders=self._lines(Kind.ORDER, groups.of_row, instrument, len(groups.names), table),
-            holdings=self._lines(Kind.COLLATERAL, pool_of_row, instrument, pools, table),
+            holdings=self._lines(Kind.COLLATERAL, pool_of_row, instrument, len(pools.names), table),
             as_of_ns=now_ns,
             defined=self.instruments,
             products=self.products,
@@ -176,12 +178,12 @@ class _Assembly:
         first = _first_rows(group, len(titles))
         modes = np.where(first >= 0, _take(mode, first), np.int32(Mode.PORTFOLIO)).astype(np.int32)
         for at in _first(modes[group] != mode):
+            here, before = (Mode(int(code)).name.lower() for code in (mode[at], modes[group[at]]))
             raise InvalidInput(
                 f"mode of {titles[group[at]]}",
                 where=self._at(stated[at]),
-                value=Mode(int(mode[at])).name.lower(),
-                limit=f"one for the whole group ({Mode(int(modes[group[at]])).name.lower()} at "
-                f"{self.rows.place(int(stated[first[group[at]]]))})",
+                value=here,
+                limit=f"that of its group ({before} at {self.rows.place(int(stated[first[group[at]]]))})",
                 remedy="Give the row another group, or the mode of its group.",
             )
         return modes
@@ -244,15 +246,20 @@ class _Assembly:
         return lines
 
 
-def _pool_names(
-    accounts: tuple[str, ...], groups: _Groups, group_pool: IndexArray, shared_pool: IndexArray
-) -> tuple[str, ...]:
-    names = [""] * (len(accounts) + int(groups.own_pool.sum()))
-    for pool, account in zip(shared_pool, accounts, strict=True):
-        names[pool] = account
+def _pools(accounts: tuple[str, ...], groups: _Groups) -> _Pools:
+    """Number the pools: each account's shared one, then those of its groups that have their own."""
+    owned_before = np.concatenate([[0], np.cumsum(groups.own_pool)]).astype(np.int32)
+    first_group = np.searchsorted(groups.account, np.arange(len(accounts)))
+    shared = np.arange(len(accounts), dtype=np.int32) + owned_before[first_group]
+    own = groups.account + 1 + owned_before[:-1]
+    of_group = np.where(groups.own_pool, own, _take(shared, groups.account)).astype(np.int32)
+    account = np.empty(len(accounts) + int(owned_before[-1]), np.int32)
+    account[shared] = np.arange(len(accounts))
+    account[of_group] = groups.account
+    names = [accounts[a] for a in account]
     for group in np.flatnonzero(groups.own_pool):
-        names[group_pool[group]] = groups.names[group]
-    return tuple(names)
+        names[of_group[group]] = groups.names[group]
+    return _Pools(names=tuple(names), account=account, of_group=of_group, shared=shared)
 
 
 def _first(broken: BoolArray) -> Iterator[int]:
