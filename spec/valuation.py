@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from spec.kernels.american import american_values
 from spec.world import (
     NOW,
     YEAR_MS,
@@ -24,7 +25,9 @@ from spec.world import (
     tenor_years,
     total_variance,
     vol_multiplier,
+    years,
     years_left,
+    zero_rate,
 )
 
 UNITS_PER_ONE = {"unit": 1.0, "percent": 100.0, "basis_point": 10_000.0}
@@ -46,6 +49,7 @@ class Contract:
     strike: float = 0.0
     right: str = ""
     exercise: str = "european"
+    deliverable: str = "spot"
     premium: str = "upfront"
     discounted: bool = False
     coupon: float = 0.0
@@ -94,10 +98,28 @@ def option_value(c: Contract, market: Market, scenario: Scenario, sticky: float)
     vol = shocked_vol(market, u, c.strike, c.expiry, scenario, sticky)
     v = vol * math.sqrt(years_left(market, c.expiry, scenario))
     sign = 1.0 if c.right == "call" else -1.0
+    if c.exercise == "american":
+        return c.multiplier * american_value(c, market, scenario, forward, vol)
     price = bachelier(forward, c.strike, v * u.scale, sign) if u.normal else black(forward, c.strike, v, sign)
     if c.payout == "inverse":
         return c.multiplier * price / forward
     return c.multiplier * price * (discount(market, u.quote, c.expiry, scenario) if c.discounted else 1.0)
+
+
+def american_value(c: Contract, market: Market, scenario: Scenario, forward: float, vol: float) -> float:
+    """An American option on a binomial tree: the spot is the forward less the carry of the time that is left."""
+    u, sign = market.underlyings[c.underlying], 1.0 if c.right == "call" else -1.0
+    assert c.expiry is not None
+    left, tenor = years_left(market, c.expiry, scenario), years(market, c.expiry)
+    if left == 0.0:
+        return max(sign * (forward - c.strike), 0.0)
+    carry = 0.0
+    if c.deliverable == "spot":
+        carry = math.log(forward_now(market, u, c.expiry) / u.spot) / tenor
+        carry += curve_move(scenario, f"fwd:{u.name}", tenor)
+    rate = zero_rate(market, u.quote, c.expiry, scenario)
+    spot = forward * math.exp(-carry * left)
+    return american_values(spot, c.strike, vol, left, rate, rate - carry, sign, steps=151)
 
 
 def forward_value(c: Contract, market: Market, scenario: Scenario) -> float:

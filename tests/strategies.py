@@ -240,6 +240,24 @@ def option_terms(draw: st.DrawFn, market: doc.MarketDocument, id: str) -> Option
 
 
 @st.composite
+def american_terms(draw: st.DrawFn, market: doc.MarketDocument, id: str) -> Option:  # noqa: A002 the field's name
+    """An American option on spot or on a future, cash-settled, within three years."""
+    rated = {r.currency for r in market.rates}
+    u = draw(st.sampled_from([u for u in market.underlyings if u.surface and u.quote in rated and not _is_normal(u)]))
+    return Option(
+        id=id,
+        underlying=u.name,
+        payout="linear",
+        settle=draw(st.sampled_from((u.quote, "USDC"))),
+        expiry=int(market.as_of) + draw(st.integers(DAY_MS, 3 * YEAR_MS)),
+        strike=u.spot * math.exp(draw(numbers(-0.5, 0.5))),
+        right=draw(st.sampled_from(("call", "put"))),
+        exercise="american",
+        deliverable=draw(st.sampled_from(("spot", "future"))),
+    )
+
+
+@st.composite
 def forward_terms(draw: st.DrawFn, market: doc.MarketDocument, id: str) -> Forward:  # noqa: A002 the field's name
     """An outright forward."""
     rated = {r.currency for r in market.rates}
