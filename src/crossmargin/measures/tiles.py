@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from crossmargin.core.compile import compiled
 from crossmargin.valuation.blocks import even_bounds, run_blocks, uniform
-from crossmargin.valuation.kernels.vmath import fma_
+from crossmargin.valuation.kernels.vmath import fma_, wide_
 
 WIDTH = 64  # Scenarios in a tile: 16 vectors of 4 doubles to accumulate in; 3,000 instruments make 1.5 MiB of it.
 CACHE_LINE = 64
@@ -66,6 +66,7 @@ def add_positions(row: ndarray, tile: ndarray, index: ndarray, quantity: ndarray
     """row += Σ quantity · tile[index] over positions [start, stop), in their order, four at a time.
 
     The fixed width lets the compiler unroll the inner loop; unsigned indices spare it the check for negative ones."""
+    wide_()
     whole = start + (stop - start) // 4 * 4
     for p in range(start, whole, 4):
         i, j = np.uint64(index[p]), np.uint64(index[p + 1])
@@ -83,6 +84,7 @@ def add_positions(row: ndarray, tile: ndarray, index: ndarray, quantity: ndarray
 @compiled()
 def least(row: ndarray, size: int) -> float:
     """The smallest of the first `size` (a multiple of 4), in four chains that do not wait for each other."""
+    wide_()
     a, b, c, d = row[0], row[1], row[2], row[3]
     for s in range(4, size, 4):
         a, b, c, d = min(a, row[s]), min(b, row[s + 1]), min(c, row[s + 2]), min(d, row[s + 3])
@@ -92,6 +94,7 @@ def least(row: ndarray, size: int) -> float:
 @compiled()
 def place(row: ndarray, value: float) -> int:
     """The first place in the row where `value` stands."""
+    wide_()
     found = row.size
     for s in range(row.size):
         found = min(found, s if row[s] == value else row.size)

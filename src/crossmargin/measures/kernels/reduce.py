@@ -16,7 +16,7 @@ from numpy import ndarray
 from crossmargin.core.compile import compiled
 from crossmargin.measures.tiles import WIDTH, add_positions, cut, least, place
 from crossmargin.valuation.blocks import run_blocks, uniform, weighted_bounds
-from crossmargin.valuation.kernels.vmath import fma_
+from crossmargin.valuation.kernels.vmath import fma_, wide_
 
 ROWS_A_BLOCK = 2048  # Rows whose full P&L is held at a time; enough that fetching a tile anew for each block is cheap.
 CANDIDATES_MAX = 16  # Stop narrowing the tail when so few values are left to sort beyond those wanted.
@@ -172,6 +172,7 @@ def _worst_loop(
     bottom: int,
 ) -> None:
     """Tiles outside, rows inside: the tile stays in the cache, and of each row only its least gain so far is kept."""
+    wide_()
     row = np.empty(WIDTH)
     for t in range(first.size):
         tile = tiles[t]
@@ -200,6 +201,7 @@ def _fill_block(
     bottom: int,
 ) -> None:
     """P&L of rows [top, bottom) in all scenarios, in rows padded to whole tiles."""
+    wide_()
     block[: bottom - top] = 0.0
     if tiles.shape[0] == 0:
         for r in range(top, bottom):
@@ -261,6 +263,7 @@ def _tail_loop(
     top: int,
     bottom: int,
 ) -> None:
+    wide_()
     block, tail = _new_block(pnl, bottom - top), np.empty(pnl.shape[1] + 1)
     for start in range(top, bottom, ROWS_A_BLOCK):
         stop = min(start + ROWS_A_BLOCK, bottom)
@@ -281,6 +284,7 @@ def _lowest(row: ndarray, count: int, tail: ndarray) -> None:
 
     Halves the interval that holds the boundary, which only counts and so runs on vectors, until few candidates stand
     beyond it; only those are sorted."""
+    wide_()
     low, high = _range(row)
     for _ in range(HALVINGS_MAX):
         middle = low + 0.5 * (high - low)

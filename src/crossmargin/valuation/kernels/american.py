@@ -33,6 +33,7 @@ POINTS = 9  # Of the integrals in the fixed-point system, and the term outside t
 STEPS = 6  # Fixed-point steps.
 FINAL_POINTS = 16  # Of the integral in the price.
 VOL_MIN = 1e-6  # Below it volatility moves no price by a millionth of the strike; what is left is known in advance.
+LIMIT_MIN = 1e-9  # A boundary that starts below this share of the strike is reached by nothing.
 TREE_STEPS = 501  # Odd, as Leisen and Reimer's inversion needs.
 SCRATCH = max(TREE_STEPS + 1, NODES + 1 + 7 * NODES * POINTS)  # Numbers that `american_put_` works on.
 
@@ -123,6 +124,8 @@ def american_put_(spot: float, rate: float, payout: float, v: float, scratch: nd
     if rate < 0.0:
         return _tree_put(spot, rate, payout, v, scratch)
     limit = min(1.0, rate / payout) if payout > 0.0 else 1.0
+    if limit < LIMIT_MIN:
+        return european
     depth = scratch[: NODES + 1]
     _solve_boundary(depth, rate, payout, v, limit, scratch[NODES + 1 :])
     if spot <= limit * math.exp(-math.sqrt(depth[0])):

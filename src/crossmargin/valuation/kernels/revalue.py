@@ -2,7 +2,7 @@
 
 Options are rows, scenarios columns. What an option shares with its neighbours stands in *slices*: one row per expiry,
 payout and settlement asset, with the smile at the snapshot, and per scenario the move of the forward and of the
-volatilities. One cell costs two square roots, two divisions and one exp; no logarithm, because the log of a move is
+volatilities. One cell costs a square root, two divisions and one exp; no logarithm, because the log of a move is
 known. The out-of-the-money side is priced and the other follows by parity, so a far option keeps its digits.
 
 Per cell, with k the log-moneyness after the move and w the total variance of the smile:
@@ -38,10 +38,12 @@ from crossmargin.valuation.kernels.vmath import (
     LARGE,
     exp_,
     fma_,
-    mills_bottom_,
+    inverse_root_,
     mills_loss_bottom_,
     mills_loss_top_,
-    mills_top_,
+    quick_mills_bottom_,
+    quick_mills_top_,
+    wide_,
 )
 
 TILE = 512  # Scenarios worked on at a time: six arrays of it stay in a 32 KiB first-level cache.
@@ -111,6 +113,7 @@ def _fill(out: ndarray, cells: Cells, model: Model, first: int, last: int) -> No
 @compiled()
 def _gain_loop(out: ndarray, cells: Cells, normal: bool, first: int, last: int) -> None:
     """P&L by tiles of scenarios; each option passes over its tile in place: total variance first, then gain."""
+    wide_()
     for start in range(0, out.shape[1], TILE):
         tile = slice(start, min(start + TILE, out.shape[1]))
         for i in range(first, last):
@@ -146,12 +149,14 @@ def _fill_variance(row: ndarray, cells: Cells, tile: slice, i: int) -> None:
 
 @compiled(inline=True)
 def _svi(x: float, a: float, b: float, rho: float, sigma_squared: float) -> float:
-    return fma_(b, fma_(rho, x, math.sqrt(fma_(x, x, sigma_squared))), a)
+    square = fma_(x, x, sigma_squared)
+    return fma_(b, fma_(rho, x, square * inverse_root_(square)), a)
 
 
 @compiled()
 def _variance_row(row: ndarray, move: ndarray, k: float, svi: ndarray, weight: float) -> None:
     """weight · w(k − move) of one raw SVI slice."""
+    wide_()
     a, b, rho, m, sigma_squared = svi[0], svi[1], svi[2], svi[3], svi[4] * svi[4]
     centred = k - m
     for s in range(row.size):
@@ -161,6 +166,7 @@ def _variance_row(row: ndarray, move: ndarray, k: float, svi: ndarray, weight: f
 @compiled()
 def _add_variance_row(row: ndarray, move: ndarray, k: float, svi: ndarray, weight: float) -> None:
     """The row plus weight · w(k − move) of one raw SVI slice."""
+    wide_()
     a, b, rho, m, sigma_squared = svi[0], svi[1], svi[2], svi[3], svi[4] * svi[4]
     centred = k - m
     for s in range(row.size):
@@ -170,6 +176,7 @@ def _add_variance_row(row: ndarray, move: ndarray, k: float, svi: ndarray, weigh
 @compiled()
 def _shape_row(row: ndarray, move: ndarray, shape: ndarray, k: float) -> None:
     """Multiply the row's total variance by the square of each scenario's skew and smile factor."""
+    wide_()
     for s in range(row.size):
         x = k - move[s]
         factor = 1.0 + _clip(shape[0, s] * x, shape[1, s]) + _clip(shape[2, s] * abs(x), shape[3, s])
@@ -199,10 +206,10 @@ def _black(x: float, v: float, strike: float, right: float) -> float:
     gap = abs(q) - t
     inner, outer = min(abs(gap), LARGE), min(abs(q) + t, LARGE)
     density = INV_SQRT_TWO_PI * exp_(-0.5 * d * d)
-    top, bottom = mills_top_(inner), mills_bottom_(inner)
+    top, bottom = quick_mills_top_(inner), quick_mills_bottom_(inner)
     signed = top if gap >= 0.0 else -top
-    bottom_outer = mills_bottom_(outer)
-    tail = density * (fma_(signed, bottom_outer, -mills_top_(outer) * bottom) / (bottom * bottom_outer))
+    bottom_outer = quick_mills_bottom_(outer)
+    tail = density * (fma_(signed, bottom_outer, -quick_mills_top_(outer) * bottom) / (bottom * bottom_outer))
     otm = tail if gap >= 0.0 else min(strike, 1.0) + tail
     return otm + max(right * (1.0 - strike), 0.0)
 
@@ -229,6 +236,7 @@ def _moves(cells: Cells, tile: slice, j: int) -> tuple[ndarray, ndarray, ndarray
 def _black_row(row: ndarray, cells: Cells, tile: slice, i: int) -> None:
     """Total variance to P&L. The difference is a plain one: fused with the product before it, it would leave the
     rounding of V where nothing moved, instead of 0."""
+    wide_()
     j, k, right, base, multiplier = _terms(cells, i)
     move, growth, numeraire, damping = _moves(cells, tile, j)
     scale, floor, ratio = cells.vol_scale[j, tile], cells.vol_floor[j, tile], math.exp(k)
@@ -241,6 +249,7 @@ def _black_row(row: ndarray, cells: Cells, tile: slice, i: int) -> None:
 @compiled()
 def _normal_row(row: ndarray, cells: Cells, tile: slice, i: int) -> None:
     """As `_black_row` in the normal model, per unit of scale."""
+    wide_()
     j, k, right, base, multiplier = _terms(cells, i)
     move, _, numeraire, damping = _moves(cells, tile, j)
     scale, floor = cells.vol_scale[j, tile], cells.vol_floor[j, tile]
