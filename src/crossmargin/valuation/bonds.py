@@ -8,7 +8,6 @@ factor itself (`bond:NAME`) and of its carry (`fwd:NAME`) then moves the result 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.core.errors import InvalidInput
@@ -54,6 +53,8 @@ def clean_price(terms: BondFuture, annual_yield: FloatArray, years: float) -> Fl
 
 def implied_yield(terms: BondFuture, price: float, years: float) -> float:
     """The yield at which `clean_price` equals `price`; decimal a year."""
+
+    from scipy.optimize import brentq  # noqa: PLC0415 a quarter of a second that books without bonds need not wait
 
     def error(y: float) -> float:
         return float(clean_price(terms, np.asarray([y]), years)[0]) - price
