@@ -128,6 +128,14 @@ def test_an_offer_below_what_it_brings_at_once_is_left_out():
     }
 
 
+def test_a_bid_beyond_any_price_is_left_out():
+    made = known_chain()
+    quotes = with_value(made.quotes, "bid", 16, 1.5)
+    quotes = with_value(quotes, "ask", 16, 1.6)
+    chain = build_chain(quotes, now_ns=NOW_NS)
+    assert [(q.instrument, q.reason) for q in chain.report.quarantined] == [(quotes.instrument[16], "beyond any price")]
+
+
 def test_too_many_crossed_quotes_refuse_the_chain():
     made = known_chain()
     rows = np.arange(0, len(made.quotes.instrument), 5)
@@ -202,3 +210,25 @@ def test_an_index_of_another_time_is_noted():
 def test_the_same_quotes_give_the_same_bits():
     a, b = (build_chain(known_chain().quotes, now_ns=NOW_NS) for _ in range(2))
     assert a.svi.tobytes() == b.svi.tobytes()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 0.4, 0.1]), st.floats(0.0, 0.3))
+@settings(max_examples=40)
+def test_a_damaged_chain_builds_without_arbitrage_or_says_why_not(seed, kept, damaged):
+    """Rows missing, prices and vols off by factors of up to 100, quotes gone."""
+    random = np.random.default_rng(seed)
+    quotes = known_chain().quotes
+    rows = np.flatnonzero(random.random(len(quotes.instrument)) < kept)
+    quotes = with_rows(quotes, rows)
+    for column in ("bid", "ask", "mark", "mark_vol", "underlying_price"):
+        hit = np.flatnonzero(random.random(rows.size) < damaged)
+        factors = random.choice([0.0, 0.01, 0.5, 1.5, 3.0, 100.0], hit.size)
+        quotes = with_value(quotes, column, hit, getattr(quotes, column)[hit] * factors)
+    try:
+        chain = build_chain(quotes, now_ns=NOW_NS, settings=FitSettings(crossed_share_max=1.0))
+    except UnfitMarket as refusal:
+        assert "at least 2" in str(refusal)  # noqa: PT017 both ends are right
+    else:
+        assert examine(chain.svi).is_free
+        assert np.isfinite(chain.svi).all()
+        assert (chain.forward > 0.0).all()

@@ -73,8 +73,8 @@ class _Alone:
 def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | None = None) -> FittedChain:
     """The fitted chain of `quotes` as of `now_ns`.
 
-    Quotes that are crossed or old take no part; nor do those that the smile of their own expiry shows to be stale or
-    off it. Each is in the report with its reason.
+    Quotes that are crossed, old or impossible take no part; nor do those that the strikes beside them show to be stale
+    or off the smile. Each is in the report with its reason.
 
     Raises what `require_sound` raises, `UnfitMarket` where too many quotes are crossed or fewer than two expiries have
     any usable quote, and `SurfaceArbitrage` should arbitrage remain."""
@@ -87,15 +87,13 @@ def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | Non
     forwards = fit_forwards(quotes, usable, expiry_ns, now_ns=now_ns, parity_limit_bps=settings.parity_limit_bps)
     discount = quotes.rates.discount(tenor)
     legs = read_legs(quotes, usable, expiry, tenor_years=tenor, forward=forwards.forward, discount=discount)
-    cheap = legs.usable & integrity.below_intrinsic(legs)
-    left_out += integrity.quarantine(quotes, cheap, "below intrinsic value", "ask over the forward", legs.ask, 0.0)
-    legs = replace(legs, usable=legs.usable & ~cheap)
+    found = integrity.impossible(quotes, legs)
+    left_out += found
+    legs = _without(quotes, legs, found)
     alone = _fit_alone(quotes, legs, tenor, settings)
     found = _strays(quotes, legs, alone, settings)
     if found:
-        names = {q.instrument for q in found}
-        kept = np.array([name not in names for name in quotes.instrument])
-        legs = replace(legs, usable=legs.usable & kept)
+        legs = _without(quotes, legs, found)
         alone = _fit_alone(quotes, legs, tenor, settings)
     joint, findings = _without_arbitrage(alone, settings)
     report = _report(quotes, legs, alone, joint, findings, expiry_ns, forwards, tuple(left_out + found), settings)
@@ -114,6 +112,11 @@ def build_chain(quotes: ChainQuotes, *, now_ns: int, settings: FitSettings | Non
         points=alone.points,
         report=report,
     )
+
+
+def _without(quotes: ChainQuotes, legs: Legs, left_out: list[Quarantined]) -> Legs:
+    names = {q.instrument for q in left_out}
+    return replace(legs, usable=legs.usable & np.array([name not in names for name in quotes.instrument]))
 
 
 def _strays(quotes: ChainQuotes, legs: Legs, alone: _Alone, settings: FitSettings) -> list[Quarantined]:

@@ -15,7 +15,9 @@ from crossmargin.market.implied import unit_price
 from crossmargin.market.quotes import ChainQuotes
 from crossmargin.market.smiles import FitSettings, Legs, Points
 
-Reason: TypeAlias = Literal["crossed", "old", "below intrinsic value", "stale quote", "mark off the smile"]
+Reason: TypeAlias = Literal[
+    "crossed", "old", "below intrinsic value", "beyond any price", "stale quote", "mark off the smile"
+]
 
 # The part of a chain that is judged: outside it vols are of prices of a few ticks.
 DELTA_MIN, DELTA_MAX = 0.1, 0.9
@@ -136,11 +138,16 @@ def quarantine(
     ]
 
 
-def below_intrinsic(legs: Legs) -> BoolArray:
-    """Rows [quote] that offer an option for less than it would bring at once, by more than five ticks."""
+def impossible(quotes: ChainQuotes, legs: Legs) -> list[Quarantined]:
+    """Usable rows that offer an option for less than it would bring at once, by more than five ticks, or bid as much
+    as it can ever be worth: the forward for a call, the strike for a put."""
     strike = np.exp(legs.k)
     intrinsic = np.maximum(np.where(legs.is_call, 1.0 - strike, strike - 1.0), 0.0)
-    return np.asarray((legs.ask > 0.0) & (legs.ask < intrinsic - _EVIDENCE_MIN))
+    roof = np.where(legs.is_call, 1.0, strike)
+    cheap = legs.usable & (legs.ask > 0.0) & (legs.ask < intrinsic - _EVIDENCE_MIN)
+    dear = legs.usable & ~cheap & (legs.bid >= roof)
+    left_out = quarantine(quotes, cheap, "below intrinsic value", "ask over the forward", legs.ask, intrinsic)
+    return left_out + quarantine(quotes, dear, "beyond any price", "bid over the forward", legs.bid, roof)
 
 
 def vol_of_neighbours(legs: Legs, points: Points, kept: IntArray, residual: FloatArray, vol: FloatArray) -> FloatArray:
