@@ -25,6 +25,6 @@ def status(equity: FloatArray, initial: FloatArray, maintenance: FloatArray) -> 
 
 def margin_ratio(equity: FloatArray, maintenance: FloatArray) -> FloatArray:
     """Maintenance margin over equity: 1 or more means liquidation; 0 with nothing required; infinite without equity."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(equity > 0.0, maintenance / equity, np.inf)
     return frozen(np.where(maintenance == 0.0, 0.0, ratio))

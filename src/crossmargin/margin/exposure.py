@@ -13,7 +13,7 @@ import numpy as np
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen
 from crossmargin.core.errors import MissingFactors
 from crossmargin.core.instant import NEVER_NS, YEAR_NS
-from crossmargin.instruments.table import Family, InstrumentTable
+from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import bucket_names, bucket_of
 from crossmargin.scenarios.scenario_set import Scenario, collect
@@ -64,7 +64,7 @@ def exposure(table: InstrumentTable, snapshot: Snapshot) -> Exposure:
     delta, gamma, vega = _sensitivities(table, snapshot)
     price = marks(table, snapshot)
     option = table.family == Family.OPTION
-    spot_usd = _spot_usd(table, snapshot)
+    option_notional = np.where(option, table.multiplier * _spot_usd(table, snapshot, price.settle_usd), 0.0)
     _, place = np.unique(np.stack([table.venue, table.settle], axis=1), axis=0, return_inverse=True)
     per_bucket = _by_bucket(table, snapshot)
     bucket = bucket_of(table)
@@ -80,8 +80,8 @@ def exposure(table: InstrumentTable, snapshot: Snapshot) -> Exposure:
         spread=frozen(spread),
         tenor_years=frozen(np.where(never, 0, table.expiry_ns - snapshot.time_ns) / YEAR_NS),
         place=frozen(place.reshape(-1), np.int32),
-        option_notional=frozen(np.where(option, table.multiplier * spot_usd, 0.0)),
-        notional=frozen(np.where(option, table.multiplier * spot_usd, price.notional_usd)),
+        option_notional=frozen(option_notional),
+        notional=frozen(np.where(option, option_notional, price.notional_usd)),
         value=values_usd(table, snapshot),
         price=price.price,
         settle_usd=price.settle_usd,
@@ -92,10 +92,12 @@ def exposure(table: InstrumentTable, snapshot: Snapshot) -> Exposure:
     )
 
 
-def _spot_usd(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
-    held = snapshot.underlyings
-    price = [snapshot.usd_price(name) if name in held else 0.0 for name in table.underlyings]
-    return np.asarray([*price, 0.0])[table.underlying]
+def _spot_usd(table: InstrumentTable, snapshot: Snapshot, settle_usd: FloatArray) -> FloatArray:
+    """The price of each row's underlying in USD, without sign; a quanto counts it in its settlement asset."""
+    held = [snapshot.underlyings.get(name) for name in table.underlyings]
+    spot = np.asarray([*(u.spot if u else 0.0 for u in held), 0.0])[table.underlying]
+    quote = np.asarray([*(snapshot.asset_price(u.quote) if u else 0.0 for u in held), 0.0])[table.underlying]
+    return np.asarray(np.abs(spot) * np.where(table.payout == PayoutCode.QUANTO, settle_usd, quote))
 
 
 def _sensitivities(table: InstrumentTable, snapshot: Snapshot) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -111,7 +113,7 @@ def _sensitivities(table: InstrumentTable, snapshot: Snapshot) -> tuple[FloatArr
     bumped = pnl(table, snapshot, scenarios).values
     up, down, vol_up, vol_down = (bumped[:, i::4] for i in range(4))
     column = {name: i for i, name in enumerate(names)}
-    own = np.asarray([column.get(name, -1) for name in bucket_names(table)])[bucket_of(table)]
+    own = np.asarray([column.get(name, -1) for name in bucket_names(table)], np.int64)[bucket_of(table)]
     rows = np.arange(len(table))
 
     def pick(block: FloatArray) -> FloatArray:
