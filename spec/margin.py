@@ -517,8 +517,8 @@ def wrong_way(
 ) -> float:
     """What collateral falls short when it falls with the positions, beyond its haircuts.
 
-    x is the joint risk of positions and collateral that neither the scans nor the haircuts cover. Of a pool `worth` W
-    only what the positions need matters: x·min(1, covered/(W − x)). So W ≥ covered + this if and only if
+    x is the joint risk of positions, orders and collateral that neither the scans nor the haircuts cover. Of a pool
+    `worth` W only what the positions need matters: x·min(1, covered/(W − x)). So W ≥ covered + this if and only if
     W − x ≥ covered. Nothing without collateral or without positions.
     """
     need = math.fsum(covered)
@@ -526,7 +526,8 @@ def wrong_way(
         return 0.0
     lines = [line for g in pool.groups for line in g.positions]
     lines += [Line(row=row, quantity=h.amount) for row, h in zip(pool.held, pool.holdings, strict=True)]
-    joint = measure(losses_of(lines, columns, "regular"), model["measure"], weights)
+    orders = [o for g in pool.groups for o in g.orders]
+    joint = measure(_with_orders(lines, orders, columns, "regular"), model["measure"], weights)
     taken = math.fsum(c.gross - c.recognised for c in counted)
     beyond = max(joint - need - taken, 0.0)
     left = worth - beyond

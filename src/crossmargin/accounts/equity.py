@@ -17,10 +17,25 @@ def position_values(book: Book, terms: Terms, held: Stock | None = None) -> Floa
 
     Spot and forwards always; net option value where the model counts it in equity, and only there.
     """
+    if terms.model.option_value == "equity":
+        return position_worth(book, terms, held)
     held = held or stock(book.positions)
-    value = counted_value(held, book.group_mode == Mode.PORTFOLIO, book.table, terms.exposure, terms.model)
-    if terms.model.option_value == "requirement":
-        value = np.where(book.table.family[held.instrument] == Family.OPTION, 0.0, value)
+    is_option = (book.table.family == Family.OPTION)[held.instrument]
+    return _tallied(book, held, np.where(is_option, 0.0, _counted(book, terms, held)))
+
+
+def position_worth(book: Book, terms: Terms, held: Stock | None = None) -> FloatArray:
+    """What the positions of each pool (or `held` in their place) are worth as assets [pool], USD, options too,
+    wherever the model counts these."""
+    held = held or stock(book.positions)
+    return _tallied(book, held, _counted(book, terms, held))
+
+
+def _counted(book: Book, terms: Terms, held: Stock) -> FloatArray:
+    return counted_value(held, book.group_mode == Mode.PORTFOLIO, book.table, terms.exposure, terms.model)
+
+
+def _tallied(book: Book, held: Stock, value: FloatArray) -> FloatArray:
     return tally(book.group_pool[held.group], value, len(book.pools))
 
 

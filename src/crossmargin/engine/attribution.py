@@ -79,11 +79,8 @@ def _group(
 ) -> GroupExplanation:
     book, ready = what.book, what.plan
     mine = book.positions.of(group)
-    rows, quantity = book.positions.instrument[mine], book.positions.quantity[mine]
-    matrix = ready.terms.matrix
-    losses = what.losses
-    working = np.concatenate([losses.orders[group], losses.tail_orders[group]])
-    gains = quantity @ np.concatenate([matrix.regular[rows], matrix.tail[rows]], axis=1) - working
+    rows = book.positions.instrument[mine]
+    gains = -np.concatenate([what.losses.group[group], what.losses.tail[group]])
     names = ready.terms.exposure.names
     bucket = ready.terms.exposure.bucket
     of_bucket = [bucket[book.positions.instrument] == b for b in np.unique(bucket[rows])]

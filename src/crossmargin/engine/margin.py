@@ -12,15 +12,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from crossmargin.accounts.equity import position_values, unsettled
+from crossmargin.accounts.equity import position_values, position_worth, unsettled
 from crossmargin.accounts.health import margin_ratio, status
 from crossmargin.collateral.haircuts import Recognised, recognise
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Plan, Progress, plan
 from crossmargin.margin.requirement import Requirements, requirements
-from crossmargin.margin.scan import measure_of
+from crossmargin.margin.scan import measure_of, order_losses, reduce_stored
 from crossmargin.market.snapshot import Snapshot
+from crossmargin.measures.kernels.reduce import losses_rows
 from crossmargin.measures.reduce import reduce_rows
 from crossmargin.portfolio.book import Book, Lines, Mode, make_lines, part
 
@@ -132,17 +133,18 @@ def _block(book: Book, ready: Plan, threads: int) -> tuple[Requirements, PoolFig
         amount=held.quantity,
         by_rule=~inside[held.owner],
     )
-    wrong_way = _wrong_way(book, ready, groups, recognised, inside, threads)
-    return groups, _pool_figures(book, ready, groups, recognised, wrong_way), recognised
+    return groups, _pool_figures(book, ready, groups, recognised, inside, threads), recognised
 
 
 def _pool_figures(
-    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, wrong_way: FloatArray
+    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, inside: BoolArray, threads: int
 ) -> PoolFigures:
     pools = len(book.pools)
     collateral = tally(book.holdings.owner, recognised.recognised, pools)
     unpaid, value = unsettled(book, ready.terms), position_values(book, ready.terms)
     equity = collateral + unpaid + value
+    worth = collateral + unpaid + position_worth(book, ready.terms)
+    wrong_way = _wrong_way(book, ready, groups, recognised, worth, inside, threads)
     initial, maintenance = pool_requirement(book, ready, groups, wrong_way)
     return PoolFigures(
         collateral=frozen(collateral),
@@ -194,16 +196,30 @@ def with_collateral(book: Book, inside: BoolArray) -> Lines:
 
 
 def _wrong_way(
-    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, inside: BoolArray, threads: int
+    book: Book,
+    ready: Plan,
+    groups: Requirements,
+    recognised: Recognised,
+    worth: FloatArray,
+    inside: BoolArray,
+    threads: int,
 ) -> FloatArray:
     """The wrong-way term of each pool before its factors [pool], USD; none where collateral is in the scenarios."""
     if not len(book.holdings) or inside.all():
         return np.zeros(len(book.pools))
-    together, matrix = pool_lines(book), ready.terms.matrix
+    together, terms = pool_lines(book), ready.terms
+    matrix, measure = terms.matrix, measure_of(ready.model.measure)
     csr = (together.ptr, together.instrument, together.quantity)
-    measure = measure_of(ready.model.measure)
     joint, _ = reduce_rows(*csr, matrix.regular, measure, weight=matrix.weight, threads=threads)
-    return np.where(inside, 0.0, shortfall(book, groups, recognised, joint))
+    working = np.flatnonzero(np.diff(book.orders.ptr))
+    if len(working):
+        pools, place = np.unique(book.group_pool[working], return_inverse=True)
+        held = together.select(pools.astype(np.int64))
+        losses = losses_rows(held.ptr, held.instrument, held.quantity, matrix.regular)
+        added = order_losses(book.orders.select(working), matrix.regular, terms.exposure, terms.table)
+        np.add.at(losses, place.reshape(-1), added)
+        joint[pools], _ = reduce_stored(losses, measure, matrix.weight)
+    return np.where(inside, 0.0, shortfall(book, groups, recognised, worth, joint))
 
 
 def pool_lines(book: Book) -> Lines:
@@ -219,19 +235,22 @@ def pool_lines(book: Book) -> Lines:
     )
 
 
-def shortfall(book: Book, groups: Requirements, recognised: Recognised, joint: FloatArray) -> FloatArray:
+def shortfall(
+    book: Book, groups: Requirements, recognised: Recognised, worth: FloatArray, joint: FloatArray
+) -> FloatArray:
     """What collateral falls short when it falls with the positions, beyond its haircuts [pool], USD.
 
-    `joint` [pool] is the risk of positions and collateral together. With x the part of it that neither requirements
-    nor haircuts cover, and V what the collateral counts for, only as much of the collateral matters as the positions
-    need: x · min(1, covered / (V − x)). So an account that meets its requirement still covers its positions' loss
-    after the fall, and one without positions requires nothing.
+    `joint` [pool] is the risk of positions, orders and collateral together; `worth` [pool] what collateral, unsettled
+    P&L and positions count for. With x the part of the joint risk that neither requirements nor haircuts cover, and W
+    the worth, only as much matters as the positions need: x · min(1, covered / (W − x)). W ≥ covered + this if and
+    only if W − x ≥ covered: an account that meets its requirement still covers its positions' loss after the fall.
+    One without positions or without collateral requires nothing.
     """
     pools, owner = len(book.pools), book.holdings.owner
-    counted = tally(owner, recognised.recognised, pools)
-    taken_off = tally(owner, recognised.gross, pools) - counted
+    taken_off = tally(owner, recognised.gross - recognised.recognised, pools)
     covered = tally(book.group_pool, groups.covered, pools)
     beyond = np.maximum(joint - covered - taken_off, 0.0)
-    left = counted - beyond
+    left = worth - beyond
     share = np.where(left > covered, covered / np.where(left > covered, left, 1.0), 1.0)
-    return np.asarray(np.where(covered == 0.0, 0.0, beyond * share))
+    is_needed = (covered > 0.0) & (np.diff(book.holdings.ptr) > 0)
+    return np.asarray(np.where(is_needed, beyond * share, 0.0))

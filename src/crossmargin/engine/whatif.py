@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossmargin.accounts.equity import position_values
+from crossmargin.accounts.equity import position_values, position_worth
 from crossmargin.accounts.health import margin_ratio
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
@@ -32,7 +32,7 @@ from crossmargin.engine.reports import SimulateReport
 from crossmargin.engine.variants import account_alone, with_added, with_quantities
 from crossmargin.margin.addons import Stock
 from crossmargin.margin.requirement import Requirements, requirements_of, stock, working_orders
-from crossmargin.margin.scan import Scan, measure_of, order_losses, scan
+from crossmargin.margin.scan import Scan, losses_with_orders, measure_of, order_losses, scan, shared_cells
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.measures.reduce import Measure, reduce_losses
 from crossmargin.portfolio.book import Book, Lines
@@ -56,14 +56,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Losses:
-    """What the account loses before any change, [..., scenario]: by cell (group × bucket), by group, by its orders at
-    their worst, the same over far moves, and by pool together with its collateral (and the risk of that)."""
+    """What the account loses before any change, orders filled at their worst, [..., scenario]: by cell
+    (group × bucket), by group, by group over far moves, and by pool together with its collateral (and the risk of
+    that)."""
 
     cell: FloatArray
     group: FloatArray
-    orders: FloatArray
     tail: FloatArray
-    tail_orders: FloatArray
     pool: FloatArray
     pool_risk: FloatArray
     scan: Scan
@@ -111,7 +110,8 @@ class WhatIf:
         measure, weight = measure_of(ready.model.measure), ready.terms.matrix.weight
         joint = self.losses.pool_risk.copy()
         joint[pool] = reduce_losses(changed, measure, weight=weight)[0]
-        wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, self.base.holdings, joint))
+        worth = figures.collateral + figures.unsettled + position_worth(book, ready.terms, held)
+        wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, self.base.holdings, worth, joint))
         initial, maintenance = pool_requirement(book, ready, groups, wrong_way)
         ratio = margin_ratio(equity, maintenance)
         return Answer(equity=equity, initial=initial, maintenance=maintenance, margin_ratio=ratio, groups=groups)
@@ -141,19 +141,17 @@ def _scan_after(what: WhatIf, group: int, rows: IntArray, quantity: FloatArray) 
     terms, losses = what.plan.terms, what.losses
     measure, weight = measure_of(terms.model.measure), terms.matrix.weight
     old, bucket = losses.scan, terms.exposure.bucket[rows]
-    regular, alone, worst = old.regular.copy(), old.positions_only.copy(), old.worst.copy()
+    regular, worst = old.regular.copy(), old.worst.copy()
     tail, worst_tail, cells = old.tail.copy(), old.worst_tail.copy(), old.cells.copy()
     gain = terms.matrix.regular[rows]
-    moved = losses.group[group] - quantity @ gain
-    alone[group] = max(reduce_losses(moved, measure, weight=weight)[0], 0.0)
-    regular[group], worst[group] = _risk(moved + losses.orders[group], measure, weight)
-    far = losses.tail[group] - quantity @ terms.matrix.tail[rows] + losses.tail_orders[group]
+    regular[group], worst[group] = _risk(losses.group[group] - quantity @ gain, measure, weight)
+    far = losses.tail[group] - quantity @ terms.matrix.tail[rows]
     tail[group], worst_tail[group] = _risk(far, Measure(kind="worst"), None)
     for b in set(bucket.tolist()):
         mine = bucket == b
         cell = losses.cell[group, b] - quantity[mine] @ gain[mine]
         cells[group, b] = max(reduce_losses(cell, measure, weight=weight)[0], 0.0)
-    return Scan(regular=regular, positions_only=alone, tail=tail, worst=worst, worst_tail=worst_tail, cells=cells)
+    return Scan(regular=regular, tail=tail, worst=worst, worst_tail=worst_tail, cells=cells)
 
 
 def _risk(losses: FloatArray, measure: Measure, weight: FloatArray | None) -> tuple[float, int]:
@@ -199,23 +197,17 @@ def _losses(book: Book, lines: Lines, ready: Plan) -> Losses:
     exposed, matrix, table = terms.exposure, terms.matrix, terms.table
     groups, buckets = len(book.groups), len(exposed.names)
     cell = np.zeros((groups, buckets, matrix.regular.shape[1]))
-    tail = np.zeros((groups, matrix.tail.shape[1]))
-    np.subtract.at(
-        cell,
-        (lines.owner, exposed.bucket[lines.instrument]),
-        lines.quantity[:, None] * matrix.regular[lines.instrument],
-    )
-    np.subtract.at(tail, lines.owner, lines.quantity[:, None] * matrix.tail[lines.instrument])
+    key, held, working = shared_cells(lines, book.orders, exposed)
+    cell[np.divmod(key, buckets)] = losses_with_orders(held, working, matrix.regular, exposed, table)
     together = pool_lines(book)
     pool = np.zeros((len(book.pools), matrix.regular.shape[1]))
     np.subtract.at(pool, together.owner, together.quantity[:, None] * matrix.regular[together.instrument])
+    np.add.at(pool, book.group_pool, order_losses(book.orders, matrix.regular, exposed, table))
     measure = measure_of(terms.model.measure)
     return Losses(
         cell=cell,
         group=cell.sum(axis=1),
-        orders=order_losses(book.orders, matrix.regular, exposed, table),
-        tail=tail,
-        tail_orders=order_losses(book.orders, matrix.tail, exposed, table),
+        tail=losses_with_orders(lines, book.orders, matrix.tail, exposed, table),
         pool=pool,
         pool_risk=np.asarray([reduce_losses(row, measure, weight=matrix.weight)[0] for row in pool]),
         scan=scan(lines, book.orders, matrix, exposed, table, terms.model.measure),

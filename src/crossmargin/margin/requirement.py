@@ -66,7 +66,7 @@ def requirements(positions: Lines, orders: Lines, mode: IndexArray, terms: Terms
     """Requirements of the groups that own `positions` and `orders`; `mode` [group] as `portfolio.book.Mode`."""
     choice = terms.model.measure
     found = scan(positions, orders, terms.matrix, terms.exposure, terms.table, choice, threads=threads)
-    return requirements_of(found, stock(positions), stock(orders), mode, terms)
+    return requirements_of(found, stock(positions), working_orders(orders), mode, terms)
 
 
 def requirements_of(found: Scan, held: Stock, working: Stock, mode: IndexArray, terms: Terms) -> Requirements:
@@ -74,7 +74,7 @@ def requirements_of(found: Scan, held: Stock, working: Stock, mode: IndexArray, 
     groups, model = len(mode), terms.model
     extra = addons(held, working, found.cells, terms.exposure, model)
     sum_alone = found.cells.sum(axis=1)
-    offsets = np.maximum(sum_alone - found.positions_only, 0.0)
+    offsets = np.maximum(sum_alone - found.regular, 0.0)
     offset_cap = (1.0 - model.offset_cap) * offsets
     jump = np.maximum(found.tail - found.regular, 0.0)
     floor = np.maximum(extra.short_option_minimum - found.regular - offset_cap - jump, 0.0)
@@ -121,6 +121,11 @@ def stock(lines: Lines) -> Stock:
     return Stock(
         group=group[first], instrument=lines.instrument[first], quantity=np.add.reduceat(lines.quantity, first)
     )
+
+
+def working_orders(lines: Lines) -> Stock:
+    """Orders with their group beside them, each on its own: a buy and a sell of one contract may not both fill."""
+    return Stock(group=lines.owner, instrument=lines.instrument, quantity=lines.quantity)
 
 
 def counted_value(

@@ -7,7 +7,7 @@ scenarios this is an upper bound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,12 +41,11 @@ class ScanMatrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scan:
-    """Risk of each group [group], USD, not below zero: over regular scenarios with orders, without them, and over
-    far moves; the column of the greatest loss of each kind (−1 for none); and `cells` [group, bucket], the risk of
-    each bucket's positions alone."""
+    """Risk of each group [group], USD, not below zero: over regular scenarios and over far moves, with orders at their
+    worst fill; the column of the greatest loss of each kind (−1 for none); and `cells` [group, bucket], the risk of
+    each bucket standing alone, its orders filled likewise."""
 
     regular: FloatArray
-    positions_only: FloatArray
     tail: FloatArray
     worst: IndexArray
     worst_tail: IndexArray
@@ -70,42 +69,49 @@ def scan(
 ) -> Scan:
     """The scan of the groups that own `positions` and `orders`."""
     measure, worst_case = measure_of(choice), Measure(kind="worst")
-    csr = (positions.ptr, positions.instrument, positions.quantity)
-    alone, worst = reduce_rows(*csr, matrix.regular, measure, weight=matrix.weight, threads=threads)
-    tail, worst_tail = reduce_rows(*csr, matrix.tail, worst_case, threads=threads)
-    regular, tail, worst, worst_tail = alone.copy(), tail.copy(), worst.copy(), worst_tail.copy()
-    working = np.flatnonzero(np.diff(orders.ptr))
-    if len(working):
-        held, open_orders = positions.select(working), orders.select(working)
-        losses = losses_with_orders(held, open_orders, matrix.regular, exposure, table)
-        regular[working], worst[working] = _reduced(losses, measure, matrix.weight)
-        losses = losses_with_orders(held, open_orders, matrix.tail, exposure, table)
-        tail[working], worst_tail[working] = _reduced(losses, worst_case, None)
+
+    def risk(held: Lines, working: Lines, pnl: FloatArray, by: Measure) -> tuple[FloatArray, IndexArray]:
+        weight = matrix.weight if pnl is matrix.regular else None
+        csr = (held.ptr, held.instrument, held.quantity)
+        found, worst = (x.copy() for x in reduce_rows(*csr, pnl, by, weight=weight, threads=threads))
+        at = np.flatnonzero(np.diff(working.ptr))
+        if len(at):
+            losses = losses_with_orders(held.select(at), working.select(at), pnl, exposure, table)
+            found[at], worst[at] = reduce_stored(losses, by, weight)
+        return np.maximum(found, 0.0), np.where(found > 0.0, worst, -1)
+
+    regular, worst = risk(positions, orders, matrix.regular, measure)
+    tail, worst_tail = risk(positions, orders, matrix.tail, worst_case)
+    key, cell, working = shared_cells(positions, orders, exposure)
+    shape = (len(positions.ptr) - 1, len(exposure.names))
+    cells = np.zeros(shape[0] * shape[1])
+    cells[key], _ = risk(cell, working, matrix.regular, measure)
     return Scan(
-        regular=np.maximum(regular, 0.0),
-        positions_only=np.maximum(alone, 0.0),
-        tail=np.maximum(tail, 0.0),
-        worst=np.where(regular > 0.0, worst, -1),
-        worst_tail=np.where(tail > 0.0, worst_tail, -1),
-        cells=_cells(positions, matrix, exposure, measure, threads),
+        regular=regular,
+        tail=tail,
+        worst=worst,
+        worst_tail=worst_tail,
+        cells=cells.reshape(shape),
     )
 
 
-def _cells(positions: Lines, matrix: ScanMatrix, exposure: Exposure, measure: Measure, threads: int) -> FloatArray:
-    """The risk of each bucket of each group standing alone [group, bucket]."""
-    buckets, groups = len(exposure.names), len(positions.ptr) - 1
-    key = positions.owner.astype(np.int64) * buckets + exposure.bucket[positions.instrument]
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    ptr = np.append(first, len(key)).astype(np.int64)
-    risk, _ = reduce_rows(
-        ptr, positions.instrument, positions.quantity, matrix.regular, measure, weight=matrix.weight, threads=threads
-    )
-    cells = np.zeros(groups * buckets)
-    cells[key[first]] = np.maximum(risk, 0.0)
-    return cells.reshape(groups, buckets)
+def shared_cells(positions: Lines, orders: Lines, exposure: Exposure) -> tuple[IntArray, Lines, Lines]:
+    """The cells (group × bucket) in which anything stands, and positions and orders as lines of these cells.
+
+    Lines are sorted by group and bucket, so that a cell is a range of them.
+    """
+    keys = [cell_of(lines, exposure) for lines in (positions, orders)]
+    found = np.unique(np.concatenate(keys))
+    ptrs = [frozen(np.append(np.searchsorted(key, found), len(key)), np.int64) for key in keys]
+    return found, replace(positions, ptr=ptrs[0]), replace(orders, ptr=ptrs[1])
 
 
-def _reduced(losses: FloatArray, measure: Measure, weight: FloatArray | None) -> tuple[FloatArray, IndexArray]:
+def cell_of(lines: Lines, exposure: Exposure) -> IntArray:
+    """The cell of each line: group × number of buckets + bucket."""
+    return np.asarray(lines.owner.astype(np.int64) * len(exposure.names) + exposure.bucket[lines.instrument])
+
+
+def reduce_stored(losses: FloatArray, measure: Measure, weight: FloatArray | None) -> tuple[FloatArray, IndexArray]:
     """The measure of rows of losses that are stored [row, scenario]: each is a unit short in itself."""
     rows = len(losses)
     unit = (np.arange(rows + 1), np.arange(rows, dtype=np.int32), np.full(rows, -1.0))
@@ -135,8 +141,9 @@ def gain_since(
 ) -> FloatArray:
     """P&L in USD of `quantity` contracts dealt at `price` and marked now [line]; zero where no price is given.
 
-    Linear q·m·(P − p), inverse q·m·(1/p − 1/P) coins; for options and spot q·(value − m·p), the price being in the
-    settlement asset. Forwards and sensitivities are dealt at their terms, not at a price.
+    Linear q·m·(P − p), inverse q·m·(1/p − 1/P) coins; options q·(value − m·p), the price being in the settlement
+    asset; spot q·(value − p), the price being in USD. Forwards and sensitivities are dealt at their terms, not at a
+    price.
     """
     family, m = table.family[rows], table.multiplier[rows]
     now, settle = exposure.price[rows], exposure.settle_usd[rows]
@@ -144,7 +151,8 @@ def gain_since(
         inverse = quantity * m * (1.0 / price - 1.0 / now) * settle
     linear = quantity * m * (now - price) * settle
     futures = np.where(table.payout[rows] == PayoutCode.INVERSE, inverse, linear)
-    valued = quantity * (exposure.value[rows] - m * price * settle)
+    paid = np.where(family == Family.SPOT, price, m * price * settle)
+    valued = quantity * (exposure.value[rows] - paid)
     gain = np.where(np.isin(family, LINEAR_FAMILIES), futures, 0.0)
     gain = np.where(np.isin(family, (Family.OPTION, Family.SPOT)), valued, gain)
     return np.asarray(np.where(np.isnan(price), 0.0, gain))
