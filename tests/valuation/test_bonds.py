@@ -33,8 +33,8 @@ def price_at(terms: BondFuture, annual_yield: float, years: float) -> float:
 
 
 def test_conversion_factors_of_hull():
-    # Hull, Options, Futures, and Other Derivatives (9th ed.), section 6.2: at 6 % a 10 % bond of 20 years is worth
-    # 146.23, and an 8 % bond of 18 years and 3 months 121.99 after its accrued 2.00.
+    # Hull, Options, Futures, and Other Derivatives (9th ed.), chapter 6, conversion factors: at 6 % a 10 % bond of
+    # 20 years is worth 146.23, and an 8 % bond of 18 years and 3 months 121.99 after its accrued 2.00.
     assert price_at(bond(0.10), 0.06, 20.0) == pytest.approx(146.23, abs=0.005)
     assert price_at(bond(0.08), 0.06, 18.25) == pytest.approx(121.99, abs=0.005)
 
