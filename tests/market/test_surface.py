@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from crossmargin.core.instant import YEAR_NS
 from crossmargin.market import document as doc
+from crossmargin.market import svi
 from crossmargin.market.build import build_snapshot
-from crossmargin.market.surface import VolSurface, svi_total_variance
+from crossmargin.market.surface import VolSurface
 from spec.world import total_variance
 from tests.strategies import AS_OF_MS, DAY_MS, YEAR_MS, few, markets, numbers, plain_market
 from tests.worlds import market, underlying
@@ -36,7 +37,7 @@ def at(years: float) -> int:
 def test_raw_svi_by_hand():
     # 0.04 + 0.1 (−0.5 · 0.3 + √(0.3² + 0.4²)) = 0.04 + 0.1 · (−0.15 + 0.5) = 0.075 at k = 0.5, m = 0.2.
     params = np.asarray([0.04, 0.1, -0.5, 0.2, 0.4])
-    assert float(svi_total_variance(np.asarray(0.5), params)) == pytest.approx(0.075, rel=1e-14)
+    assert float(svi.total_variance(np.asarray(0.5), params)) == pytest.approx(0.075, rel=1e-14)
 
 
 def test_variance_is_linear_in_time_between_smiles():

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.core.instant import YEAR_NS
+from crossmargin.market.svi import total_variance
 
 
 class Blend(NamedTuple):
@@ -55,8 +56,8 @@ class VolSurface:
         """w(k) at `expiry_ns`; both broadcast."""
         k = np.asarray(moneyness, np.float64)
         blend = self.blend(expiry_ns)
-        low = blend.weight_low * svi_total_variance(k, self.params[blend.low])
-        return low + blend.weight_high * svi_total_variance(k, self.params[blend.high])
+        low = blend.weight_low * total_variance(k, self.params[blend.low])
+        return low + blend.weight_high * total_variance(k, self.params[blend.high])
 
     def vol(self, moneyness: ArrayLike, expiry_ns: ArrayLike) -> FloatArray:
         """Implied volatility (decimal a year), or normal volatility in price units."""
@@ -66,10 +67,3 @@ class VolSurface:
 
     def _tenor(self, expiry_ns: IntArray) -> FloatArray:
         return (expiry_ns - self.time_ns) / YEAR_NS
-
-
-def svi_total_variance(moneyness: FloatArray, params: FloatArray) -> FloatArray:
-    """Raw SVI w(k) for `params` [..., 5]; shapes broadcast against the leading axes of `params`."""
-    a, b, rho, m, sigma = np.moveaxis(params, -1, 0)
-    x = moneyness - m
-    return np.asarray(a + b * (rho * x + np.sqrt(x * x + sigma * sigma)))
