@@ -18,15 +18,16 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 
 # Blocks find the command of this Python and the helpers in `pages.py`, and print to one width everywhere.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-os.environ |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUTF8": "1", "COLUMNS": "110"}
+os.environ |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUTF8": "1", "COLUMNS": "104"}
 
 # Every block runs in every build. One that fails is a warning with its traceback, and `make docs` fails on warnings.
 nb_execution_mode = "force"
 nb_execution_show_tb = True
 nb_execution_timeout = 120
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 default_role = "code"
@@ -34,7 +35,15 @@ default_role = "code"
 html_theme = "pydata_sphinx_theme"
 html_title = "Crossmargin"
 html_show_sourcelink = False
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "show_prev_next": True}
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_sidebars = {"**": ["globaltoc"]}
+html_theme_options = {
+    "navbar_center": [],
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "show_toc_level": 2,
+}
 
 
 def escape(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
