@@ -4,8 +4,6 @@ Written from section 5 of the design and the fields of the grid's document. Regu
 within each the order is: each underlying alone, all together, in pairs, rates, pegs.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence

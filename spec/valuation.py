@@ -4,8 +4,6 @@ Every P&L is damping · (value after − value before), in USD at the prices of 
 has the value of its gain since that mark.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

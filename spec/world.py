@@ -4,8 +4,6 @@ Written from sections 3 and 5 of the design, with markets as documents (times in
 moves nothing is the present, so that one set of formulas serves both.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
