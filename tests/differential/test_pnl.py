@@ -7,17 +7,8 @@ from hypothesis import strategies as st
 
 from crossmargin.valuation.pnl import pnl, values_usd
 from spec import valuation as plain
-from tests.strategies import (
-    FAMILIES,
-    Case,
-    american_terms,
-    case,
-    cases,
-    few,
-    gross_usd,
-    markets,
-    scenario_columns,
-)
+from tests.cases import Case, case, cases, gross_usd
+from tests.strategies import FAMILIES, american_terms, few, markets, scenario_columns
 
 
 def twin(c: Case, sticky: float = 1.0) -> np.ndarray:

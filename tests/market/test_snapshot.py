@@ -18,15 +18,13 @@ from crossmargin.scenarios.scenario_set import Scenario
 from crossmargin.valuation.marks import LINEAR_FAMILIES, marks
 from crossmargin.valuation.pnl import pnl, values_usd
 from spec.world import NOW, asset_usd
+from tests.cases import Case, case, gross_usd
 from tests.strategies import (
     AS_OF_MS,
     YEAR_MS,
-    Case,
-    case,
     contracts,
     factor_names,
     few,
-    gross_usd,
     markets,
     moves_of,
     plain_market,

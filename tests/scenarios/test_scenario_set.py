@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, UnknownName
 from crossmargin.scenarios.scenario_set import TAIL, Scenario, ScenarioSet, collect, concat, still
-from tests.strategies import cases, factor_names, few, markets, scenario_columns
+from tests.cases import cases
+from tests.strategies import factor_names, few, markets, scenario_columns
 
 TENORS = np.asarray([0.01, 0.25, 1.0, 2.0, 5.0, 12.0, 30.0])
 

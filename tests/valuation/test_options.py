@@ -17,7 +17,8 @@ from crossmargin.scenarios.scenario_set import Scenario, SurfaceRule, collect
 from crossmargin.valuation.options import option_block
 from crossmargin.valuation.pnl import pnl, values_usd
 from crossmargin.valuation.world import World, tenor_scale
-from tests.strategies import AS_OF_MS, DAY_MS, YEAR_MS, Case, american_terms, case, cases, few, gross_usd, markets
+from tests.cases import Case, case, cases, gross_usd
+from tests.strategies import AS_OF_MS, DAY_MS, YEAR_MS, american_terms, few, markets
 from tests.worlds import flat_surface, market, underlying, unit_pnl
 
 

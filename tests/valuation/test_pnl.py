@@ -13,7 +13,8 @@ from crossmargin.market import document as doc
 from crossmargin.market.build import build_snapshot
 from crossmargin.scenarios.scenario_set import TAIL, Scenario, collect, still
 from crossmargin.valuation.pnl import pnl, values_usd
-from tests.strategies import AS_OF_MS, YEAR_MS, Case, american_terms, case, cases, few, markets
+from tests.cases import Case, case, cases
+from tests.strategies import AS_OF_MS, YEAR_MS, american_terms, few, markets
 from tests.worlds import flat_surface, market, underlying, unit_pnl
 
 QUARTER = AS_OF_MS + YEAR_MS // 4

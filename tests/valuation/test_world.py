@@ -11,7 +11,8 @@ from crossmargin.market.build import build_snapshot
 from crossmargin.scenarios.scenario_set import still
 from crossmargin.valuation.world import World, rate_curve, surface_of
 from spec import world as plain
-from tests.strategies import CHAINS, YEAR_MS, Case, cases, few
+from tests.cases import Case, cases
+from tests.strategies import CHAINS, YEAR_MS, few
 from tests.worlds import market, underlying
 
 
