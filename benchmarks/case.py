@@ -95,7 +95,7 @@ def _take_turns(contenders: list[Contender], rounds: int) -> dict[str, float]:
     for turn in range(rounds):
         for contender in contenders:
             best[contender.name] = min(best[contender.name], _once(contender))
-        if turn > 0 and time.perf_counter() - start > SECONDS_MAX:
+        if turn > 1 and time.perf_counter() - start > SECONDS_MAX:
             break
     return best
 

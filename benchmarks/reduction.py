@@ -9,7 +9,7 @@ from benchmarks.case import Bar, Case, Contender
 from crossmargin.core.compile import compiled
 from crossmargin.measures.kernels.reduce import losses_rows, tail_rows, weighted_tail_rows, worst_rows
 from crossmargin.measures.tiles import WIDTH, cut
-from crossmargin.valuation.kernels.vmath import fma_
+from crossmargin.valuation.kernels.vmath import fma_, wide_
 
 INSTRUMENTS, SCENARIOS, A_ROW, THREADS = 3000, 250, 20, 2
 TAIL = 7  # ceil(250 · 2.5 %)
@@ -29,6 +29,7 @@ def draw(positions: int):
 def _resident_loop(tile: np.ndarray, rows: int, out: np.ndarray) -> None:
     """As many fused multiply-adds as `rows` positions take in one tile, four rows at a time in their order: what the
     reduction could reach if it found every row by counting."""
+    wide_()
     row = np.empty(WIDTH)
     row[:] = 0.0
     done = 0

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from crossmargin.core.compile import compiled
-from crossmargin.measures.tiles import WIDTH, add_positions, cut, least, place
+from crossmargin.measures.tiles import WIDTH, add_positions, any_below, cut, least, place
 from crossmargin.valuation.blocks import run_blocks, uniform, weighted_bounds
 from crossmargin.valuation.kernels.vmath import fma_, wide_
 
@@ -139,10 +139,12 @@ def _checked(ptr: ndarray, index: ndarray, quantity: ndarray, pnl: ndarray) -> t
     """The rows in one layout; the loops trust their indices, and would lose a NaN in a comparison."""
     assert ptr[0] == 0, "row pointers start at 0"
     assert ptr[-1] == index.size, "row pointers end at the number of positions"
-    assert index.size == 0 or (index.min() >= 0 and index.max() < pnl.shape[0]), "instruments are rows of the P&L"
     assert pnl.shape[1] > 0, "a measure needs a scenario"
-    assert np.isfinite(quantity).all(), "quantities are finite"
-    return uniform(ptr, np.int64), uniform(index, np.int32), uniform(quantity)
+    plain = uniform(ptr, np.int64), uniform(index, np.int32), uniform(quantity)
+    strays, broken = _count_faults(plain[1], plain[2], pnl.shape[0])
+    assert strays == 0, "instruments are rows of the P&L"
+    assert broken == 0, "quantities are finite"
+    return plain
 
 
 def _many(index: ndarray, pnl: ndarray) -> bool:
@@ -157,6 +159,16 @@ def _source(index: ndarray, pnl: ndarray, threads: int) -> tuple[ndarray, ndarra
 
 def _results(ptr: ndarray) -> tuple[ndarray, ndarray, ndarray]:
     return np.empty(ptr.size - 1), np.empty(ptr.size - 1), np.empty(ptr.size - 1, dtype=np.int64)
+
+
+@compiled()
+def _count_faults(index: ndarray, quantity: ndarray, instruments: int) -> tuple[int, int]:
+    """How many positions are of no instrument, and how many quantities are not finite."""
+    strays = broken = 0
+    for p in range(index.size):
+        strays += 0 if 0 <= index[p] < instruments else 1
+        broken += 0 if abs(quantity[p]) < np.inf else 1
+    return strays, broken
 
 
 @compiled()
@@ -179,8 +191,8 @@ def _worst_loop(
         for r in range(top, bottom):
             row[:] = 0.0
             add_positions(row, tile, index, quantity, ptr[r], ptr[r + 1])
-            low = least(row, WIDTH)
-            if low < gain[r]:
+            if any_below(row, gain[r]):
+                low = least(row)
                 gain[r], scenario[r] = low, first[t] + place(row, low)
 
 
