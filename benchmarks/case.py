@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-ROUNDS = 7
+ROUNDS = 15
 SECONDS_MAX = 12.0  # For one size of one case; slow contenders then run fewer times.
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.case import Case, Outcome, measure
+from benchmarks.case import ROUNDS, Case, Outcome, measure
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parent / ".benchmarks"
@@ -30,7 +30,7 @@ def main() -> None:
     """Entry point of `python -m benchmarks`; fails if a bar is missed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", help="words that the name of a case must hold; all without any")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender at each size")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="turns of each contender, if quick")
     asked = parser.parse_args()
     console, outcomes = Console(width=None if os.isatty(1) else 150), []
     for case in discover():

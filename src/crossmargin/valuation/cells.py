@@ -133,7 +133,9 @@ def cells_of(
     sticky: float,
     financing: Financing | None,
 ) -> Cells:
-    """Bring rows, smiles and shocks to the form and layout that the compiled loops read."""
+    """Bring rows, smiles and shocks to the form and layout that the compiled loops read, and trust."""
+    index, slices = rows.slice_index, smiles.tau.size
+    assert index.size == 0 or (index.min() >= 0 and index.max() < slices), "options are of slices that exist"
     tau, tau_after = smiles.tau[:, None], np.maximum(shocks.tau, 0.0)
     ratio = np.divide(tau_after, tau, out=np.zeros_like(tau_after), where=tau > 0.0)
     shape = np.stack(
