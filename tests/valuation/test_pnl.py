@@ -104,6 +104,11 @@ def test_prices_that_may_be_negative_move_in_units_of_their_scale():
     assert unit_pnl(market(crude), future, {"index:CL": -0.1}) == pytest.approx(-3_000.0)
 
 
+def test_a_price_of_zero_is_a_price_where_prices_may_be_negative():
+    crude = underlying("CL", 0.0, kind="index", surface=flat_surface(0.4, scale=30.0), funding_daily=0.01)
+    assert unit_pnl(market(crude), perpetual("linear", "USD", name="CL"), {"index:CL": 0.1}, days=1.0) == 3.0
+
+
 def test_far_moves_are_damped():
     snapshot = build_snapshot(WORLD)
     table = build_table([perpetual("linear", "USDC"), option("call")], now_ns=snapshot.time_ns)

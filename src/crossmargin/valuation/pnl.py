@@ -104,9 +104,9 @@ def _linear_block(table: InstrumentTable, world: World, price: Marks, rows: Inde
     """m (P' − P) in the settlement asset, or m (1/P − 1/P') coins, at the scenario's price of that asset."""
     before, after = price.price[rows, None], shocked_price(table, world, price, rows)
     inverse = (table.payout[rows] == PayoutCode.INVERSE)[:, None]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # a price of zero is one where prices may be negative
         gain = np.where(inverse, 1.0 / before - 1.0 / after, after - before)
-    gain = gain - _funding(table, world, price, rows, inverse)
+        gain = gain - _funding(table, world, price, rows, inverse)
     return np.asarray(table.multiplier[rows, None] * gain * _settle_usd(table, world, rows))
 
 
