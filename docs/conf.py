@@ -35,8 +35,8 @@ default_role = "code"
 html_theme = "pydata_sphinx_theme"
 html_title = "Crossmargin"
 html_show_sourcelink = False
-html_static_path = ["_static"]
-html_css_files = ["pages.css"]
+html_static_path = [name for name in ("_static",) if (Path(__file__).parent / name).is_dir()]
+html_css_files = ["pages.css"] if html_static_path else []
 html_sidebars = {"**": ["globaltoc"]}
 html_theme_options = {
     "navbar_center": [],
