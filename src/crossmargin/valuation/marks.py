@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossmargin.core.arrays import FloatArray, frozen
+from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import USD, Snapshot, factors_of
@@ -32,8 +32,8 @@ class Marks:
 def required_factors(table: InstrumentTable, assets: Iterable[str] = ()) -> dict[str, str]:
     """Every market figure that valuing `table` (and holding `assets`) takes, with one instrument that needs it."""
     need: dict[str, str] = {f"asset {asset}": asset for asset in assets if asset != USD}
-    for i, name in enumerate(table.ids):
-        family = table.family[i]
+    for i in _kinds(table):
+        name, family = table.ids[i], table.family[i]
         settle = table.assets[table.settle[i]]
         if settle != USD:
             need.setdefault(f"asset {settle}", name)
@@ -61,9 +61,18 @@ def ladder_names(deltas: Iterable[object], gammas: Iterable[object]) -> set[str]
     return {f"{part.kind}:{part.name}" for part in parts}
 
 
+def _kinds(table: InstrumentTable) -> IntArray:
+    """The first row of each kind that needs the same figures, ascending."""
+    columns = (table.family, table.underlying, table.settle, table.payout, table.discounted)
+    keys = np.stack([np.asarray(column, np.int64) for column in columns])
+    return np.sort(np.unique(keys, axis=1, return_index=True)[1])
+
+
 def _discounting(table: InstrumentTable, snapshot: Snapshot) -> dict[str, str]:
     need: dict[str, str] = {}
-    for i in table.rows_of(Family.OPTION, Family.FORWARD):
+    for i in _kinds(table):
+        if table.family[i] not in (Family.OPTION, Family.FORWARD):
+            continue
         name = table.underlyings[table.underlying[i]]
         discounted = table.discounted[i] and table.payout[i] != PayoutCode.INVERSE
         if discounted and name in snapshot.underlyings:

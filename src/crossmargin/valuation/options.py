@@ -26,7 +26,12 @@ def option_block(
         part = _Part.of(table, world.snapshot, rows[here])
         columns, inverse = _distinct_columns(part, world.scenarios)
         reduced = World(snapshot=world.snapshot, scenarios=world.scenarios.take(columns))
-        block[here] = part.pnl(reduced, sticky=sticky, threads=threads)[:, inverse]
+        priced = part.pnl(reduced, sticky=sticky, threads=threads)
+        # Most of the time is memory: columns are spread only where some are equal, rows only where there are others.
+        priced = priced if len(columns) == len(inverse) else np.take(priced, inverse, axis=1)
+        if len(here) == len(rows):
+            return priced
+        block[here] = priced
     return block
 
 

@@ -45,7 +45,7 @@ def pnl(
     """
     world = World(snapshot=snapshot, scenarios=scenarios)
     price = marks(table, snapshot)
-    result = np.zeros((len(table), len(scenarios)))
+    result = np.empty((len(table), len(scenarios)))
     for family, block in _BLOCKS.items():
         rows = table.rows_of(family)
         if len(rows):
@@ -53,7 +53,8 @@ def pnl(
     rows = table.rows_of(Family.OPTION)
     if len(rows):
         result[rows] = option_block(table, world, rows, sticky=sticky, threads=threads)
-    return ScenarioPnl(values=frozen(result), scenarios=scenarios)
+    result.flags.writeable = False
+    return ScenarioPnl(values=result, scenarios=scenarios)
 
 
 def values_usd(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
