@@ -113,13 +113,21 @@ def _basis(positions: Stock, exposure: Exposure, model: MarginModel, shape: tupl
 
 def _distance(balanced: FloatArray, cell: IntArray, tenor_years: FloatArray, size: int) -> FloatArray:
     """Σ |running imbalance| × step to the next tenor, within each cell [cell]."""
-    running = np.cumsum(balanced)
-    first = np.flatnonzero(np.diff(cell, prepend=-1))
-    before = np.concatenate([[0.0], running])[first]
-    running = running - np.repeat(before, np.diff(np.append(first, len(cell))))
     same = np.diff(cell, append=-1) == 0
     step = np.where(same, np.diff(tenor_years, append=0.0), 0.0)
-    return tally(cell, np.abs(running) * step, size)
+    return tally(cell, np.abs(_running(balanced, cell)) * step, size)
+
+
+def _running(amount: FloatArray, cell: IntArray) -> FloatArray:
+    """Running sums within each run of one cell, untouched by the cells before it (Hillis and Steele 1986).
+
+    One running sum over all lines would leave a small account the last bits of a large one.
+    """
+    sums, shift = amount.copy(), 1
+    while shift < len(cell) and (same := cell[shift:] == cell[:-shift]).any():
+        sums[shift:] += np.where(same, sums[:-shift], 0.0)
+        shift *= 2
+    return sums
 
 
 def _apart(balanced: FloatArray, cell: IntArray, place: IndexArray, places: int, size: int) -> FloatArray:

@@ -115,7 +115,8 @@ def _funding(table: InstrumentTable, world: World, price: Marks, rows: IndexArra
     """Funding that a long perpetual is expected to pay over the horizon, per unit of its multiplier."""
     rate = np.asarray([world.snapshot.underlyings[table.underlyings[u]].funding_daily for u in table.underlying[rows]])
     rate = np.where(table.family[rows] == Family.PERPETUAL, rate, 0.0)
-    base = np.where(inverse[:, 0], 1.0 / price.price[rows], price.price[rows])
+    with np.errstate(divide="ignore"):
+        base = np.where(inverse[:, 0], 1.0 / price.price[rows], price.price[rows])
     return np.asarray((rate * base)[:, None] * world.scenarios.horizon_days)
 
 
