@@ -18,12 +18,13 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 
 # Blocks find the command of this Python and the helpers in `pages.py`, and print to one width everywhere.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-os.environ |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUTF8": "1", "COLUMNS": "104"}
+os.environ |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUTF8": "1", "COLUMNS": "108"}
 
 # Every block runs in every build. One that fails is a warning with its traceback, and `make docs` fails on warnings.
 nb_execution_mode = "force"
 nb_execution_show_tb = True
 nb_execution_timeout = 120
+nb_render_markdown_format = "gfm"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
