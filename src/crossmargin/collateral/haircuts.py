@@ -130,9 +130,9 @@ def _cap_share(
         return np.ones(len(counted))
     key = pool.astype(np.int64) * len(limit) + codes % len(limit)
     found, index = np.unique(key, return_inverse=True)
-    total = tally(index.reshape(-1), counted, len(found))
-    share = np.minimum(1.0, limit[found % len(limit)] / np.where(total > 0.0, total, 1.0))
-    return np.asarray(np.where(total > 0.0, share, 1.0)[index.reshape(-1)])
+    total, most = tally(index.reshape(-1), counted, len(found)), limit[found % len(limit)]
+    share = np.divide(most, total, where=total > most, out=np.ones(len(found)))
+    return np.asarray(share[index.reshape(-1)])
 
 
 def check_rules(rules: Collateral, *, where: str) -> None:
