@@ -46,7 +46,8 @@ class SpotMarket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class PerpMarket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ratios of a perpetual and weights of its unsettled gain. Zero `gain_max` puts no limit on the market's net
-    unsettled gain (USD 10⁻⁶); high-leverage ratios are absent where the market has none. A market in settlement asks nothing."""
+    unsettled gain (USD 10⁻⁶); high-leverage ratios are absent where the market has none. A market in settlement asks
+    nothing."""
 
     ratio: Weights
     imf: int = 0
