@@ -31,6 +31,16 @@ class Bar:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A figure that must not pass a number of its own, whatever others take: `measure()` in `unit`."""
+
+    name: str
+    unit: str
+    at_most: float
+    measure: Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """A kind of work at three sizes. `contest(size)` gives the contenders, ours first; `error(size)`, where given, how
     far ours is from a reference, and `error_max` how far it may be. `bars` apply to the largest size."""
@@ -40,6 +50,7 @@ class Case:
     sizes: tuple[int, int, int]
     contest: Callable[[int], list[Contender]]
     bars: tuple[Bar, ...] = ()
+    limits: tuple[Limit, ...] = ()
     error: Callable[[], float] | None = None
     error_max: float = math.inf
     notes: str = ""
@@ -55,6 +66,7 @@ class Outcome:
     absent: dict[str, str]
     peak_bytes: int
     error: float | None
+    limits: tuple[float, ...]
     growth: float = field(default=math.nan)
 
     def ratio(self, name: str) -> float:
@@ -83,6 +95,7 @@ def measure(case: Case, *, rounds: int = ROUNDS) -> Outcome:
         absent=absent,
         peak_bytes=peak,
         error=case.error() if case.error else None,
+        limits=tuple(limit.measure() for limit in case.limits),
         growth=math.log(ours[-1] / ours[0]) / math.log(case.sizes[-1] / case.sizes[0]),
     )
 

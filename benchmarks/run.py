@@ -59,6 +59,9 @@ def verdicts(outcome: Outcome) -> list[tuple[str, str, bool]]:
     if outcome.error is not None:
         holds = outcome.error <= outcome.case.error_max
         found.append((f"error ≤ {outcome.case.error_max:.0e}", f"{outcome.error:.1e}", holds))
+    for limit, value in zip(outcome.case.limits, outcome.limits, strict=True):
+        asked = f"{limit.name} ≤ {limit.at_most:g} {limit.unit}"
+        found.append((asked, f"{value:.3g} {limit.unit}", value <= limit.at_most))
     return found
 
 

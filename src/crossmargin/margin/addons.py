@@ -42,13 +42,11 @@ def addons(positions: Stock, orders: Stock, cell_scan: FloatArray, exposure: Exp
     short option sold, every order crossing its spread, and matched against the rest at the basis floor.
     """
     shape = cell_scan.shape
-    own = _cell_sum(positions, exposure.delta, exposure, shape)
-    order_delta = orders.quantity * exposure.delta[orders.instrument]
-    up = _sum_cells(np.maximum(order_delta, 0.0), orders, exposure, shape)
-    down = _sum_cells(np.minimum(order_delta, 0.0), orders, exposure, shape)
+    cell, delta_held = _cell(positions, exposure, shape[1]), positions.quantity * exposure.delta[positions.instrument]
+    own = tally(cell, delta_held, cell_scan.size).reshape(shape)
+    up, down = _order_deltas(orders, exposure, shape)
     delta = np.maximum(np.abs(own + up), np.abs(own + down))
-    spread = _group_sum(np.abs(positions.quantity) * exposure.spread[positions.instrument], positions, shape[0])
-    spread += _group_sum(np.abs(orders.quantity) * exposure.spread[orders.instrument], orders, shape[0])
+    spread = _spread(positions, exposure, shape[0]) + _spread(orders, exposure, shape[0])
     rules = model.liquidity
     impact = (rules.impact * exposure.daily_vol * delta * np.sqrt(delta / exposure.adv)).sum(axis=1)
     days = delta / (rules.participation * exposure.adv)
@@ -57,7 +55,7 @@ def addons(positions: Stock, orders: Stock, cell_scan: FloatArray, exposure: Exp
     return Addons(
         liquidity=spread + impact,
         concentration=(cell_scan * longer).sum(axis=1),
-        basis=_basis(positions, exposure, model, shape) + model.basis.floor * (up - down).sum(axis=1),
+        basis=_basis(positions, cell, delta_held, exposure, model, shape) + model.basis.floor * (up - down).sum(axis=1),
         short_option_minimum=model.short_option.rate * short,
         oracle=model.oracle.multiplier * (exposure.uncertainty * delta).sum(axis=1),
     )
@@ -67,25 +65,34 @@ def _cell(lines: Stock, exposure: Exposure, buckets: int) -> IntArray:
     return lines.group.astype(np.int64) * buckets + exposure.bucket[lines.instrument]
 
 
-def _sum_cells(amount: FloatArray, lines: Stock, exposure: Exposure, shape: tuple[int, ...]) -> FloatArray:
-    groups, buckets = shape
-    return tally(_cell(lines, exposure, buckets), amount, groups * buckets).reshape(groups, buckets)
+def _order_deltas(orders: Stock, exposure: Exposure, shape: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """Delta that all buying and all selling orders would bring [group, bucket]."""
+    if not len(orders.quantity):
+        return np.zeros(shape), np.zeros(shape)
+    cell, delta = _cell(orders, exposure, shape[1]), orders.quantity * exposure.delta[orders.instrument]
+    size = shape[0] * shape[1]
+    up, down = (tally(cell, part, size).reshape(shape) for part in (np.maximum(delta, 0.0), np.minimum(delta, 0.0)))
+    return up, down
 
 
-def _cell_sum(lines: Stock, per_contract: FloatArray, exposure: Exposure, shape: tuple[int, ...]) -> FloatArray:
-    return _sum_cells(lines.quantity * per_contract[lines.instrument], lines, exposure, shape)
-
-
-def _group_sum(amount: FloatArray, lines: Stock, groups: int) -> FloatArray:
-    return tally(lines.group, amount, groups)
+def _spread(lines: Stock, exposure: Exposure, groups: int) -> FloatArray:
+    """Cost of crossing half the spread with every line [group]."""
+    return tally(lines.group, np.abs(lines.quantity) * exposure.spread[lines.instrument], groups)
 
 
 def _short_notional(lines: Stock, exposure: Exposure, groups: int) -> FloatArray:
     """Underlying notional of the options sold, gross: a spread's long leg does not remove its short one (as SPAN)."""
-    return _group_sum(np.maximum(-lines.quantity, 0.0) * exposure.option_notional[lines.instrument], lines, groups)
+    return tally(lines.group, np.maximum(-lines.quantity, 0.0) * exposure.option_notional[lines.instrument], groups)
 
 
-def _basis(positions: Stock, exposure: Exposure, model: MarginModel, shape: tuple[int, ...]) -> FloatArray:
+def _basis(
+    positions: Stock,
+    cell: IntArray,
+    delta: FloatArray,
+    exposure: Exposure,
+    model: MarginModel,
+    shape: tuple[int, ...],
+) -> FloatArray:
     """Longs against shorts of each underlying, matched at least distance along the curve [group].
 
     With longs and shorts scaled to the matched notional M, the least total distance is ∫|Σ_{τ' ≤ τ} d(τ')| dτ, the
@@ -95,8 +102,6 @@ def _basis(positions: Stock, exposure: Exposure, model: MarginModel, shape: tupl
     groups, buckets = shape
     if not len(positions.quantity):
         return np.zeros(groups)
-    cell = _cell(positions, exposure, buckets)
-    delta = positions.quantity * exposure.delta[positions.instrument]
     size = groups * buckets
     longs = tally(cell, np.maximum(delta, 0.0), size)
     shorts = tally(cell, np.maximum(-delta, 0.0), size)
@@ -134,6 +139,5 @@ def _apart(balanced: FloatArray, cell: IntArray, place: IndexArray, places: int,
     """Half of Σ_place |net of the balanced deltas at that place| [cell]: what must match across places."""
     if places < 2:
         return np.zeros(size)
-    key, index = np.unique(cell * places + place, return_inverse=True)
-    net = tally(index.reshape(-1), balanced, len(key))
-    return tally(key // places, np.abs(net), size) / 2.0
+    net = tally(cell * places + place, balanced, size * places)
+    return np.asarray(np.abs(net).reshape(size, places).sum(axis=1) / 2.0)
