@@ -58,8 +58,8 @@ def plan(book: Book, snapshot: Snapshot, model: ModelDocument, *, threads: int =
     check_needs(table, snapshot, model)
     by_rule = book.group_mode != Mode.PORTFOLIO
     used = [lines.instrument[by_rule[lines.owner]] for lines in (book.positions, book.orders)]
-    assets = [a for a in table.assets if a != USD]
-    scenarios = build_grid(model.grid, snapshot, underlyings=moved_underlyings(table, snapshot), assets=assets)
+    names, assets = moved_names(table, snapshot)
+    scenarios = build_grid(model.grid, snapshot, underlyings=names, assets=assets)
     return _applied(table, snapshot, model, scenarios, np.concatenate(used), threads)
 
 
@@ -91,8 +91,11 @@ def _applied(
     )
 
 
-def moved_underlyings(table: InstrumentTable, snapshot: Snapshot) -> set[str]:
-    """Every underlying of the market whose price some instrument or asset of the table depends on."""
+def moved_names(table: InstrumentTable, snapshot: Snapshot) -> tuple[set[str], set[str]]:
+    """Every underlying, and every asset, of the market on whose price something in the table depends.
+
+    Also at a distance: a coin quoted in a stable coin falls with its peg, whoever holds it.
+    """
     held = snapshot.underlyings
     names = {name for name in bucket_names(table) if name in held}
     for terms in table.ladders.values():
@@ -100,15 +103,24 @@ def moved_underlyings(table: InstrumentTable, snapshot: Snapshot) -> set[str]:
             kind, name, _ = parse_factor(factor, where=terms.id)
             if kind in (*PRICE_KINDS, "fwd", "vol", "skew", "smile"):
                 names.add(name)
-    assets = set(table.assets) | {held[name].quote for name in names & held.keys()}
-    references = {snapshot.assets[a].reference for a in assets & snapshot.assets.keys()}
-    return (names | references) & held.keys()
+    names &= held.keys()
+    waiting, assets = set(table.assets) | {held[name].quote for name in names}, set[str]()
+    while waiting:
+        asset = waiting.pop()
+        if asset in assets or asset not in snapshot.assets:
+            continue
+        assets.add(asset)
+        reference = snapshot.assets[asset].reference
+        if reference != USD:
+            names.add(reference)
+            waiting.add(held[reference].quote)
+    return names, assets
 
 
 def check_needs(table: InstrumentTable, snapshot: Snapshot, model: ModelDocument) -> None:
     """Raise `MissingFactors` for everything that valuation, add-ons and joint scenarios need and the market lacks."""
     missing = missing_factors(table, snapshot, table.assets)
-    names = moved_underlyings(table, snapshot)
+    names, _ = moved_names(table, snapshot)
     exposed = names & set(bucket_names(table))
     missing |= {f"liquidity:{n}": n for n in exposed if snapshot.underlyings[n].liquidity is None}
     if len(names) > 1 and (model.grid.joint.together or model.grid.joint.pairs):
