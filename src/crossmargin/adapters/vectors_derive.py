@@ -1,13 +1,12 @@
-"""Cases of Derive's portfolio managers and standard manager, read as conformance packs.
+"""Cases of Derive's margin managers, read as conformance packs.
 
-Three shapes: a folder of one file a portfolio with all parameters inside (PMRM_2); a file of cases with the first
-portfolio manager, and one with the standard manager, in integers of 1e-18 with the parameters at its top.
+PMRM_2 has one file a portfolio, with all parameters inside. Files of many cases, in integers, are read by
+`vectors_derive_integers`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
@@ -16,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from crossmargin.adapters.conformance import Case, Check, compare
+from crossmargin.adapters.conformance import Case, Check
 from crossmargin.adapters.documents import read_bytes
+from crossmargin.adapters.vectors_derive_integers import check_pmrm, check_srm, near
 from crossmargin.margin.rulebooks.derive.building import Basis, VolShock, svi_vols, vol_multipliers
 from crossmargin.margin.rulebooks.derive.native import (
     YEAR_S,
@@ -40,15 +40,11 @@ from crossmargin.margin.rulebooks.derive.pmrm2_parameters import (
     SkewShock,
 )
 
-RELATIVE = 1e-9
-ABSOLUTE = 1e-6
 _MARKET = "underlying"  # The files do not name it.
 _NO_LIMIT = 1_000_000  # Nor do they say how many assets an account may hold.
 # The volatilities that a file writes down stop at this total variance; the margins in it are of the venue's own, 144.
 _VARIANCE_WRITTEN_MAX = 20.0
 _VOLS: dict[str, Shock] = {"Up": "up", "Down": "down", "None": "none", "LINEAR": "linear", "ABS": "abs"}
-
-near = partial(compare, relative=RELATIVE, absolute=ABSOLUTE)
 
 
 def read_derive(path: Path) -> Iterator[Case]:
@@ -57,6 +53,10 @@ def read_derive(path: Path) -> Iterator[Case]:
         document = json.loads(read_bytes(file), parse_float=str)
         if "Parameters" in document:
             yield Case(name=file.stem, check=partial(_check_pmrm2, document))
+            continue
+        kind = check_srm if "perp_mm" in document["constants"] else check_pmrm
+        for name, case in document["cases"].items():
+            yield Case(name=f"{file.stem}: {name}", check=partial(kind, document["constants"], case))
 
 
 def _check_pmrm2(document: dict[str, Any]) -> tuple[Check, ...]:
@@ -238,10 +238,10 @@ def _checks_of_scenarios(
 ) -> Iterator[Check]:
     pnl = dict(enumerate(margins.pnl[0].tolist()))
     moves = [i for i, s in enumerate(parameters.scenarios) if s.vol not in SKEWS]
-    skews = {s.vol: i for i, s in enumerate(parameters.scenarios) if s.vol in SKEWS}
+    skews: dict[str, int] = {s.vol: i for i, s in enumerate(parameters.scenarios) if s.vol in SKEWS}
     # The file lists the moves in the order of its scenarios: first the regular ones, then the tails.
     for i, (move, _, loss) in zip(moves, expected["reg_losses"] + expected["tail_losses"], strict=True):
-        assert math.isclose(parameters.scenarios[i].spot, 1.0 + float(move), abs_tol=1e-9), "the scenarios stand apart"
+        yield near(f"move of scenario {i}", 1.0 + float(move), parameters.scenarios[i].spot)
         yield near(f"P&L of {parameters.scenarios[i].label}", float(loss), pnl[i])
     for kind, loss in expected["skew_losses"]:
         yield near(f"P&L of {kind} skew", float(loss), pnl[skews[_VOLS[kind]]])

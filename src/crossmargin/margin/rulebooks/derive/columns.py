@@ -33,8 +33,8 @@ _MARKET_S = 1 << 40
 class ExpiryColumns:
     """The expiries that accounts hold [expiry], each with its feed; `account_ptr` [account + 1] bounds an account's.
 
-    `confidence` is the lowest of forward, rate and volatility; `gross` the number of options, longs and shorts;
-    `naked` the options short at each strike after netting its call and put, summed.
+    `gross` is the number of options, longs and shorts; `naked` the options short at each strike after netting its call
+    and put, summed.
     """
 
     account_ptr: IntArray
@@ -44,9 +44,16 @@ class ExpiryColumns:
     variable: FloatArray
     fixed: FloatArray
     rate: FloatArray
-    confidence: IntArray
+    forward_confidence: IntArray
+    rate_confidence: IntArray
+    vol_confidence: IntArray
     gross: FloatArray
     naked: FloatArray
+
+    @property
+    def confidence(self) -> IntArray:
+        """The lowest of forward, rate and volatility."""
+        return np.minimum(np.minimum(self.forward_confidence, self.rate_confidence), self.vol_confidence)
 
     @property
     def forward(self) -> FloatArray:
@@ -148,7 +155,6 @@ class _FeedTable:
 
     key: IntArray
     feeds: tuple[ExpiryFeed, ...]
-    confidence: IntArray
     svi: FloatArray
 
 
@@ -158,13 +164,11 @@ def _feed_table(markets: Iterable[Feeds]) -> _FeedTable:
         key=lambda pair: pair[0],
     )
     feeds = tuple(e for _, e in keyed)
-    lowest = (min(e.forward_confidence, e.rate_confidence, e.vol_confidence) for e in feeds)
     none = (np.nan,) * 7
     shapes = [(s.a, s.b, s.rho, s.m, s.sigma, s.forward, s.tenor_years) if (s := e.svi) else none for e in feeds]
     return _FeedTable(
         key=np.asarray([key for key, _ in keyed], np.int64),
         feeds=feeds,
-        confidence=_wads(lowest, len(feeds)),
         svi=np.asarray(shapes, np.float64).reshape(-1, 7).T,
     )
 
@@ -254,7 +258,9 @@ def _expiry_columns(
         variable=_floats(e.forward_variable for e in feeds),
         fixed=_floats(e.forward_fixed for e in feeds),
         rate=_floats(e.rate for e in feeds),
-        confidence=table.confidence[feed],
+        forward_confidence=_wads((e.forward_confidence for e in feeds), len(feeds)),
+        rate_confidence=_wads((e.rate_confidence for e in feeds), len(feeds)),
+        vol_confidence=_wads((e.vol_confidence for e in feeds), len(feeds)),
         gross=segment_sums(options.expiry_ptr, np.abs(options.amount)),
         naked=tally(options.expiry[at_strike], short, len(feeds)),
     )

@@ -8,9 +8,9 @@ underlying itself ("risk-cancelling"), each damped by the scenario. Source: rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
 from crossmargin.core.errors import InvalidInput
-from crossmargin.margin.rulebooks.derive.building import expiry_values, limit_assets, segment_sums, vol_multipliers
+from crossmargin.margin.rulebooks.derive.building import segment_sums
 from crossmargin.margin.rulebooks.derive.columns import Columns, ExpiryColumns, columns_of
 from crossmargin.margin.rulebooks.derive.native import WAD, Portfolio, wad
 from crossmargin.margin.rulebooks.derive.pmrm2_parameters import (
@@ -30,8 +30,7 @@ from crossmargin.margin.rulebooks.derive.pmrm2_parameters import (
     Scenario,
     SkewShock,
 )
-
-_SHOCKS: Final = ("none", "up", "down", "linear", "abs")
+from crossmargin.margin.rulebooks.derive.shocks import basis_losses, check_size, revalued, shocked_vols
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,17 +97,18 @@ def margins_of(portfolios: Sequence[Portfolio], parameters: Pmrm2Parameters) -> 
     and `MissingFactors` where a feed is missing.
     """
     for p in portfolios:
-        _check_limits(p, parameters)
+        check_size(p, assets_max=parameters.assets_max, expiries_max=parameters.expiries_max)
     columns = columns_of(portfolios)
     haircuts = [_haircut(parameters, asset) for asset in columns.holding_asset]
     owners = [p for p in portfolios for _ in p.collaterals]
     cancelling = [h.cancels != "" and h.cancels == p.underlying for h, p in zip(haircuts, owners, strict=True)]
-    values = _revalued(columns, parameters)
-    mark, basis = values[:, 0], np.minimum(np.minimum(values[:, 1], values[:, 2]) - values[:, 0], 0.0)
-    basis = basis * (parameters.basis.add + parameters.basis.mult * columns.expiries.tenor_years)
-    long, short = static_discounts(columns.expiries, parameters.discounting)
-    pnl = _pnl(columns, parameters, values[:, 3:], mark, (long, short), np.asarray(cancelling, np.bool_))
-    return _assembled(columns, parameters, haircuts, mark, (long, short), basis, pnl)
+    scenarios = [(s.spot, s.vol) for s in parameters.scenarios]
+    values = revalued(columns, parameters.basis, scenarios, _vols(columns, parameters))
+    values *= np.exp(-np.maximum(columns.expiries.rate, 0.0) * columns.expiries.tenor_years)[:, None]
+    mark, basis = values[:, 0], basis_losses(columns, parameters.basis, values)
+    discounts = static_discounts(columns.expiries, parameters.discounting)
+    pnl = _pnl(columns, parameters, values[:, 3:], mark, discounts, np.asarray(cancelling, np.bool_))
+    return _assembled(columns, parameters, haircuts, mark, discounts, basis, pnl)
 
 
 def _assembled(
@@ -158,52 +158,22 @@ def _assembled(
     )
 
 
-def _check_limits(portfolio: Portfolio, parameters: Pmrm2Parameters) -> None:
-    assets = len(portfolio.options) + len(portfolio.collaterals) + (portfolio.perp != 0.0)
-    limit_assets(assets, parameters.assets_max, "assets")
-    limit_assets(len({o.seconds_to_expiry for o in portfolio.options}), parameters.expiries_max, "expiries")
-
-
 def _haircut(parameters: Pmrm2Parameters, asset: str) -> Haircut:
     check.known(asset, parameters.collaterals, "collateral asset", where="portfolio")
     return parameters.collaterals[asset]
 
 
-def _revalued(columns: Columns, parameters: Pmrm2Parameters) -> FloatArray:
-    """Discounted values [expiry, 3 + scenario]: now, basis up, basis down, then each scenario."""
-    expiries, options = columns.expiries, columns.options
-    basis = parameters.basis
-    spot = np.asarray([1.0, basis.up, basis.down, *(s.spot for s in parameters.scenarios)])
-    modes: list[str] = ["none", "none", "none", *(s.vol for s in parameters.scenarios)]
-    used = [str(name) for name in _SHOCKS if name in modes]
-    vols = _shocked_vols(columns, parameters, used)
-    values = expiry_values(
-        options.expiry_ptr,
-        options.strike,
-        options.right,
-        options.amount,
-        vols * np.sqrt(expiries.tenor_years)[options.expiry, None],
-        expiries.variable[:, None] * spot + expiries.fixed[:, None],
-        np.asarray([used.index(mode) for mode in modes], np.int64),
-    )
-    discount = np.exp(-np.maximum(expiries.rate, 0.0) * expiries.tenor_years)
-    return values * discount[:, None]
-
-
-def _shocked_vols(columns: Columns, parameters: Pmrm2Parameters, used: list[str]) -> FloatArray:
-    """Volatilities [option, shock] under each of the shocks in use."""
-    options, expiries = columns.options, columns.expiries
-    up, down = (m[options.expiry] for m in vol_multipliers(expiries.seconds, parameters.vol_shock))
-    shocked: dict[str, Callable[[], FloatArray]] = {
-        "none": lambda: options.vol,
-        "up": lambda: np.maximum(options.vol * up, parameters.vol_shock.vol_floor),
-        "down": lambda: options.vol * down,
-    }
-    if parameters.skew is not None:
-        forward, tenor, skew = expiries.forward[options.expiry], expiries.tenor_years[options.expiry], parameters.skew
-        shocked["linear"] = lambda: options.vol * skew_multipliers(options.strike, forward, tenor, skew, "linear")
-        shocked["abs"] = lambda: options.vol * skew_multipliers(options.strike, forward, tenor, skew, "abs")
-    return np.stack([shocked[name]() for name in used], axis=1)
+def _vols(columns: Columns, parameters: Pmrm2Parameters) -> dict[str, FloatArray]:
+    """Volatilities [option] under each of the shocks, skews where the scenarios use them."""
+    options, expiries, skew = columns.options, columns.expiries, parameters.skew
+    vols = shocked_vols(columns, parameters.vol_shock)
+    if skew is not None:
+        forward, tenor = expiries.forward[options.expiry], expiries.tenor_years[options.expiry]
+        used = {s.vol for s in parameters.scenarios}
+        for kind in SKEWS:
+            if kind in used:
+                vols[kind] = options.vol * skew_multipliers(options.strike, forward, tenor, skew, kind)
+    return vols
 
 
 def skew_multipliers(
