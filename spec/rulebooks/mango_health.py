@@ -40,7 +40,7 @@ def scaled(token: Plain, level: str, liability: bool) -> Fraction:
 
 def perpetual(p: Plain, level: str) -> Fraction:
     """Quote and base with the worse side of the book filled."""
-    outcomes = []
+    outcomes: list[Fraction] = []
     for lots, liability in ((p["bids_lots"], True), (-p["asks_lots"], False)):
         base = (p["base_lots"] + lots) * Fraction(p["lot_size"])
         value = base * weight(p["weights"], level, base < 0) * price(p["price"], level, base < 0)
