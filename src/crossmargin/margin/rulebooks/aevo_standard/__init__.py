@@ -1,0 +1,1 @@
+"""Aevo's standard margin of options, one by one."""

@@ -1,0 +1,1 @@
+"""Bybit's cross margin of options, one by one."""

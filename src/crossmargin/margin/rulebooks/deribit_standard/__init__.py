@@ -1,0 +1,1 @@
+"""Deribit's standard margin: options one by one, futures by size."""
