@@ -19,6 +19,7 @@ from crossmargin.core.errors import InvalidInput, UnknownName, UnreadableFile
 T = TypeVar("T", bound=msgspec.Struct)
 Steps: TypeAlias = tuple[str | int, ...]
 
+_FIELD_REMEDY: Final = "Correct the name; `crossmargin schema` lists the fields."
 ANY_KEY: Final = "..."  # what msgspec writes where a path goes through the values of a mapping
 _ERROR = re.compile(r"(?P<text>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
@@ -135,7 +136,9 @@ def _refusal(message: str, tree: object, kind: type[T], where: str) -> InvalidIn
     at = place(where, steps)
     quoted = _QUOTED.findall(text)
     if text.startswith("Object contains unknown field"):
-        return UnknownName("field", where=at, value=quoted[0], known=_field_names(expected, found))
+        return UnknownName(
+            "field", where=at, value=quoted[0], known=_field_names(expected, found), remedy=_FIELD_REMEDY
+        )
     if text.startswith("Object missing required field"):
         return InvalidInput(f"field {quoted[0]}", where=at, value="missing", limit="given", remedy="Add it.")
     return InvalidInput(

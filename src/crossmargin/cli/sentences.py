@@ -147,10 +147,11 @@ def _added(first: CollateralLine, second: CollateralLine) -> CollateralLine:
 
 
 def closest(accounts: Sequence[AccountReport], count: int) -> tuple[AccountReport, ...]:
-    """The accounts nearest to their limit: by status, then by margin ratio, without equity first."""
+    """The accounts nearest to their limit: by status, margin ratio (no equity first), then the largest hole."""
 
-    def danger(account: AccountReport) -> tuple[int, float]:
-        return _SEVERITY[account.status], float("inf") if account.margin_ratio is None else account.margin_ratio
+    def danger(account: AccountReport) -> tuple[int, float, float]:
+        ratio = float("inf") if account.margin_ratio is None else account.margin_ratio
+        return _SEVERITY[account.status], ratio, -account.excess_initial_usd
 
     return tuple(sorted(accounts, key=danger, reverse=True)[:count])
 

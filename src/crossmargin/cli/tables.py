@@ -204,6 +204,8 @@ def _pool(pool: PoolReport) -> Iterator[RenderableType]:
         yield _collateral(pool.collateral)
     for group in pool.groups:
         yield from _group(group)
+    if pool.terms:
+        yield _requirement(f"What pool {pool.id} requires beyond its groups", pool.terms, pool)
 
 
 def _collateral(lines: Sequence[CollateralLine]) -> RenderableType:
@@ -237,11 +239,16 @@ def _collateral(lines: Sequence[CollateralLine]) -> RenderableType:
 
 
 def _group(group: GroupReport) -> Iterator[RenderableType]:
-    columns = (Column("term", words=True), Column("initial USD"), Column("maintenance USD"))
-    rows: list[Row] = [[term_name(t), usd(t.initial), usd(t.maintenance)] for t in group.terms]
-    rows.append(["required", usd(group.initial_usd), usd(group.maintenance_usd)])
-    yield table(f"Group {group.id}", columns, rows, total=True)
+    yield _requirement(f"Group {group.id}", group.terms, group)
     yield prose((group_words(group),))
+
+
+def _requirement(title: str, terms: Sequence[Term], whole: GroupReport | PoolReport) -> RenderableType:
+    """The terms of a group, or what a pool adds to those of its groups, over what the whole requires."""
+    columns = (Column("term", words=True), Column("initial USD"), Column("maintenance USD"))
+    rows: list[Row] = [[term_name(t), usd(t.initial), usd(t.maintenance)] for t in terms]
+    rows.append(["required", usd(whole.initial_usd), usd(whole.maintenance_usd)])
+    return table(title, columns, rows, total=True)
 
 
 def _overview(accounts: Sequence[AccountReport]) -> Iterator[RenderableType]:

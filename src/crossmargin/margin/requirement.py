@@ -20,6 +20,7 @@ from crossmargin.margin.rule import RuleTable, rule_margin
 from crossmargin.margin.scan import Scan, ScanMatrix, scan
 from crossmargin.portfolio.book import Lines, Mode
 
+ROUNDING: Final = 1e-12  # relative: what two ways to add the same losses may differ by
 TERMS: Final = (
     "scan",
     "offset_cap",
@@ -76,7 +77,8 @@ def requirements_of(found: Scan, held: Stock, working: Stock, mode: IndexArray, 
     sum_alone = found.cells.sum(axis=1)
     offsets = np.maximum(sum_alone - found.regular, 0.0)
     offset_cap = (1.0 - model.offset_cap) * offsets
-    jump = np.maximum(found.tail - found.regular, 0.0)
+    jump = found.tail - found.regular
+    jump = np.where(jump > ROUNDING * found.regular, jump, 0.0)
     floor = np.maximum(extra.short_option_minimum - found.regular - offset_cap - jump, 0.0)
     portfolio = {
         "scan": (found.regular, model.scan),

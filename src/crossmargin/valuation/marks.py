@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
-from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
+from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import USD, Snapshot, factors_of
 from crossmargin.scenarios.factors import parse_factor
@@ -146,12 +146,20 @@ def _require_coins(table: InstrumentTable, snapshot: Snapshot) -> None:
 
 def _checked_mark(table: InstrumentTable, snapshot: Snapshot, row: int) -> float:
     mark, name = snapshot.marks[table.ids[row]], table.ids[row]
-    if Family(table.family[row]) not in LINEAR_FAMILIES or table.underlyings[table.underlying[row]] != mark.underlying:
-        raise UnknownName(
+    if Family(table.family[row]) not in LINEAR_FAMILIES:
+        raise InvalidInput(
             f"mark of {name}",
             where="market: marks",
+            value=mark.price,
+            limit="a future or perpetual",
+            remedy="Leave it out: options are marked by the surface, other instruments by their underlying.",
+        )
+    if table.underlyings[table.underlying[row]] != mark.underlying:
+        raise InvalidInput(
+            f"underlying of the mark of {name}",
+            where="market: marks",
             value=mark.underlying,
-            known=table.underlyings,
-            remedy="Mark futures and perpetuals, on their own underlying; options are marked by the surface.",
+            limit=f"{table.underlyings[table.underlying[row]]}, as the instrument's",
+            remedy="Correct the mark or the instrument.",
         )
     return mark.price
