@@ -1,0 +1,1 @@
+"""Synthetix v3 perpetuals."""
