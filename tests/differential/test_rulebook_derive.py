@@ -29,7 +29,7 @@ FIELDS = ("initial", "maintenance", "mark_to_market", "basis", "oracle")
 
 @pytest.mark.parametrize("rules", pmrm2_rules(), ids=("mainnet", "test", "high", "low"))
 @given(batch=st.lists(portfolios(), min_size=1, max_size=3))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_pmrm2_is_its_twin(rules: pmrm2.Pmrm2Parameters, batch: list[Portfolio]):
     margins = pmrm2.margins_of(batch, rules)
     for a, p in enumerate(batch):
@@ -39,7 +39,7 @@ def test_pmrm2_is_its_twin(rules: pmrm2.Pmrm2Parameters, batch: list[Portfolio])
 
 
 @given(batch=st.lists(pmrm_portfolios(), min_size=1, max_size=3))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_pmrm_is_its_twin(batch: list[Portfolio]):
     rules = pmrm_rules()
     margins = pmrm.margins_of(batch, rules)
@@ -55,7 +55,7 @@ def close(margins: pmrm.PmrmMargins | pmrm2.Pmrm2Margins, a: int, wanted: dict[s
 
 
 @given(batch=st.lists(srm_portfolios(), min_size=1, max_size=3))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_standard_margin_is_its_twin(batch: list[srm.SrmPortfolio]):
     rules = srm_rules()
     margins = srm.margins_of(batch, rules)

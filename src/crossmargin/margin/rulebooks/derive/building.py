@@ -19,6 +19,7 @@ from crossmargin.valuation.kernels.black76 import black_value_
 
 VARIANCE_MAX: Final = 144.0  # Total variance; a total volatility of 12.
 VOL_MAX: Final = 24.0  # σ√T from which on a call is worth its forward.
+VOL_MIN: Final = 1e-14  # σ√T below which time value is less than a rounding of the forward, and its terms overflow.
 MONTH_S: Final = 30 * DAY_S
 
 
@@ -115,7 +116,7 @@ def expiry_values(
 @compiled()
 def _unit_value(forward: float, strike: float, total_vol: float, right: float) -> float:
     most = forward if right > 0.0 else strike
-    if forward <= 0.0 or strike <= 0.0:
+    if forward <= 0.0 or strike <= 0.0 or total_vol < VOL_MIN:
         return max(right * (forward - strike), 0.0)
     if total_vol >= VOL_MAX:
         return most
