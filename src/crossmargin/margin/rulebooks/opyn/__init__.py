@@ -1,0 +1,1 @@
+"""Opyn's Gamma protocol: vaults of one short option, fully collateralised or naked."""
