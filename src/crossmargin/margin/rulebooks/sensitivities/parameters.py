@@ -146,7 +146,8 @@ class Fx(_Part, frozen=True, kw_only=True):
 
 class SensitivityParameters(_Part, frozen=True, kw_only=True):
     """One calibration. `effective` and `until` are its first and last day (ISO 8601); without `until` it is refused
-    `LIFE_DAYS` after `effective`. `risk_class_correlation` [class, class] in the order of `RISK_CLASSES`."""
+    `LIFE_DAYS` after `effective`. Concentration counts at the margin periods in `concentrated` alone: the thresholds
+    are of ten days, and the method has none of one day. `risk_class_correlation` [class, class] in the order of `RISK_CLASSES`."""
 
     name: str
     source: str
@@ -159,6 +160,7 @@ class SensitivityParameters(_Part, frozen=True, kw_only=True):
     commodity: Buckets
     fx: Fx
     risk_class_correlation: Matrix
+    concentrated: tuple[str, ...] = ("10",)
 
     def __post_init__(self) -> None:
         check_parameters(self)

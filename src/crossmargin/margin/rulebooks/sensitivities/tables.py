@@ -48,8 +48,8 @@ class RatesTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BucketTables:
-    """By bucket, Residual last: weights, correlations, thresholds in USD; `between` [bucket, bucket] has a zero
-    diagonal, and zeros for Residual. `sigma` [bucket] turns a vega per vol point into a volatility-weighted one."""
+    """By bucket, Residual last: weights, correlations, thresholds in USD (infinite without
+    concentration); `between` [bucket, bucket] has a zero diagonal, and zeros for Residual. `sigma` [bucket] turns a vega per vol point into a volatility-weighted one."""
 
     buckets: dict[str, int]
     tenors: dict[str, int]
@@ -110,17 +110,18 @@ def tables_of(parameters: SensitivityParameters, *, horizon_days: int = 10, curr
         str(horizon_days), parameters.horizons, "margin period (days)", where=parameters.name, remedy="Choose one."
     )
     days = CALENDAR_DAYS_PER_DAY * horizon_days
+    million = MILLION if horizon in parameters.concentrated else math.inf  # no concentration: no threshold
     return Tables(
         name=parameters.name,
         horizon_days=horizon_days,
-        rates=_rates(parameters.rates, horizon, days),
+        rates=_rates(parameters.rates, horizon, days, million),
         buckets={
-            "credit_qualifying": _buckets(parameters.credit_qualifying, horizon, days, weighted=True),
-            "credit_non_qualifying": _buckets(parameters.credit_non_qualifying, horizon, days, weighted=True),
-            "equity": _buckets(parameters.equity, horizon, days, weighted=False),
-            "commodity": _buckets(parameters.commodity, horizon, days, weighted=False),
+            "credit_qualifying": _buckets(parameters.credit_qualifying, horizon, days, million, weighted=True),
+            "credit_non_qualifying": _buckets(parameters.credit_non_qualifying, horizon, days, million, weighted=True),
+            "equity": _buckets(parameters.equity, horizon, days, million, weighted=False),
+            "commodity": _buckets(parameters.commodity, horizon, days, million, weighted=False),
         },
-        fx=_fx(parameters.fx, horizon, days, currency, where=f"{parameters.name}: fx"),
+        fx=_fx(parameters.fx, horizon, days, million, currency, where=f"{parameters.name}: fx"),
         psi=frozen(parameters.risk_class_correlation),
     )
 
@@ -145,11 +146,11 @@ def _sigma(weight: FloatArray, days: float) -> FloatArray:
     return frozen(weight * (math.sqrt(YEAR_DAYS / days) / QUANTILE_99))
 
 
-def _usd(values: dict[str, float], names: tuple[str, ...]) -> FloatArray:
-    return frozen([MILLION * values[name] for name in names])
+def _usd(values: dict[str, float], names: tuple[str, ...], million: float) -> FloatArray:
+    return frozen([million * values[name] for name in names])
 
 
-def _rates(r: Rates, horizon: str, days: float) -> RatesTables:
+def _rates(r: Rates, horizon: str, days: float, million: float) -> RatesTables:
     w = r.weights[horizon]
     return RatesTables(
         stated=r,
@@ -161,13 +162,13 @@ def _rates(r: Rates, horizon: str, days: float) -> RatesTables:
         vega_weight=w.vega,
         curvature_factor=w.historical_ratio**-2,
         correlation=frozen(r.tenor_correlation),
-        delta_threshold=_usd(r.delta_threshold, r.concentration.names),
-        vega_threshold=_usd(r.vega_threshold, r.concentration.names),
+        delta_threshold=_usd(r.delta_threshold, r.concentration.names, million),
+        vega_threshold=_usd(r.vega_threshold, r.concentration.names, million),
         scaling=_scaling(r.tenors, days),
     )
 
 
-def _buckets(b: Buckets, horizon: str, days: float, *, weighted: bool) -> BucketTables:
+def _buckets(b: Buckets, horizon: str, days: float, million: float, *, weighted: bool) -> BucketTables:
     w, names = b.weights[horizon], b.all
     delta = frozen([w.delta[name] for name in names])
     between = np.zeros((len(names), len(names)))
@@ -184,8 +185,8 @@ def _buckets(b: Buckets, horizon: str, days: float, *, weighted: bool) -> Bucket
         same=frozen([b.same.get(name, 1.0) for name in names]),
         different=frozen([b.different[name] for name in names]),
         between=frozen(between),
-        delta_threshold=_usd(b.delta_threshold, names),
-        vega_threshold=_usd(b.vega_threshold, names),
+        delta_threshold=_usd(b.delta_threshold, names, million),
+        vega_threshold=_usd(b.vega_threshold, names, million),
         curved=frozen([name not in b.without_curvature for name in names], np.bool_),
         scaling=_scaling(b.tenors, days),
         base_weight=w.base_correlation,
@@ -193,7 +194,7 @@ def _buckets(b: Buckets, horizon: str, days: float, *, weighted: bool) -> Bucket
     )
 
 
-def _fx(f: Fx, horizon: str, days: float, currency: str, *, where: str) -> FxTables:
+def _fx(f: Fx, horizon: str, days: float, million: float, currency: str, *, where: str) -> FxTables:
     w = f.weights[horizon]
     group = f.volatility.of(currency, where=f"{where}: calculation currency")
     weight = frozen(w.delta)
@@ -208,7 +209,7 @@ def _fx(f: Fx, horizon: str, days: float, currency: str, *, where: str) -> FxTab
         vega_ratio=w.historical_ratio,
         correlation=frozen(f.correlation[f.volatility.names[group]]),
         vega_correlation=f.vega_correlation,
-        delta_threshold=_usd(f.delta_threshold, f.concentration.names),
-        vega_threshold=frozen(MILLION * np.asarray(f.vega_threshold)),
+        delta_threshold=_usd(f.delta_threshold, f.concentration.names, million),
+        vega_threshold=frozen(million * np.asarray(f.vega_threshold)),
         scaling=_scaling(f.tenors, days),
     )
