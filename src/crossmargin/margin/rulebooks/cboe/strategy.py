@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.cboe.account import read_account
 from crossmargin.margin.rulebooks.cboe.pairing import Held, best_pairing
 from crossmargin.margin.rulebooks.cboe.portfolio import ZERO, Parameters, Portfolio
@@ -94,27 +95,18 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
     account = read_account(book, snapshot, parameters)
     terms, notes = [], list(account.notes)
     for name, portfolio in account.portfolios.items():
-        found = margin_of(portfolio, parameters)
-        terms.append(
-            RuleTerm(
-                name=name,
-                initial=float(found.initial.gross),
-                maintenance=float(found.maintenance.gross),
-                note="; ".join(f"{p.count} x {p.name}" for p in found.initial.strategies),
-            )
-        )
-    initial = sum(t.initial for t in terms)
-    if terms and initial < parameters.minimum_equity:
+        initial, maintenance = (_paired(Sheet(portfolio, parameters), p) for p in ("initial", "maintenance"))
+        note = "; ".join(f"{p.count} x {p.name}" for p in initial.strategies)
+        terms.append(RuleTerm(name=name, initial=float(initial.gross), maintenance=float(maintenance.gross), note=note))
+    if terms and sum(t.initial for t in terms) < parameters.minimum_equity:
         notes.append(f"an account needs at least {parameters.minimum_equity} USD of equity to open positions")
-    return RuleResult(
-        rulebook=RULEBOOK.id,
-        date=parameters.date,
-        initial_usd=initial,
-        maintenance_usd=sum(t.maintenance for t in terms),
-        equity_usd=account.equity_usd,
-        terms=tuple(terms),
+    return summed(
+        RULEBOOK.id,
+        parameters.date,
+        terms,
+        account.equity_usd,
         certainty="approximate" if account.notes else "exact",
-        notes=tuple(notes),
+        notes=notes,
         refused=account.refused,
     )
 
