@@ -35,9 +35,6 @@ def plain(value: Any) -> dict[str, Any]:
     return found
 
 
-plain_portfolio = plain_parameters = plain
-
-
 def confidences() -> st.SearchStrategy[Any]:
     near = Decimal("0.55")
     return st.sampled_from((0.0, 0.3, near - UNIT, 0.55, near + UNIT, 1.0, 1.0, 1.0))
