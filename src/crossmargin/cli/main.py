@@ -24,6 +24,13 @@ app: Final = typer.Typer(
 )
 market: Final = typer.Typer(name="market", help="Build a market from a real option chain, or check one.")
 app.add_typer(market)
+rulebooks: Final = typer.Typer(
+    name="rulebooks",
+    help="List the margin of venues and standards, or show one.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
+app.add_typer(rulebooks)
 
 
 class Document(StrEnum):
@@ -215,6 +222,72 @@ def schema(
     from crossmargin.cli.output import print_json
 
     print_json(schema_of(document.value))
+
+
+@rulebooks.callback()
+def list_rulebooks(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the margin of venues and standards, with their dates and how certain each is; or show one.
+
+    Example: `crossmargin rulebooks`
+    """
+    if context.invoked_subcommand is None:
+        from crossmargin.cli import rulebook_commands
+
+        rulebook_commands.list_rulebooks(as_json=as_json)
+
+
+@rulebooks.command("show")
+def show_rulebook(
+    name: Annotated[str, typer.Argument(help="The id of a rulebook.", show_default=False, metavar="ID")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one rulebook: formulas, open parts, parameter dates and sources; with --json the parameters too.
+
+    Example: `crossmargin rulebooks show derive-pmrm2`
+    """
+    from crossmargin.cli import rulebook_commands
+
+    rulebook_commands.show_rulebook(name, as_json=as_json)
+
+
+@app.command()
+def compare(
+    book: BookArgument,
+    market: MarketOption,
+    names: Annotated[str, typer.Option("--rulebooks", help='Ids parted by commas, or "all".', metavar="ID,…")] = "all",
+    account: AccountOption = None,
+    model: ModelOption = DEFAULT_MODEL,
+    date: Annotated[
+        str | None, typer.Option(help="Use the parameters in force on this day.", metavar="YYYY-MM-DD")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Margin one account under many rulebooks, beside Crossmargin's own number.
+
+    Positions that a rulebook does not list are left out of its number, and counted.
+
+    Example: `crossmargin compare book.toml --market market.toml --rulebooks derive-pmrm2,deribit-standard`
+    """
+    from crossmargin.cli import rulebook_commands
+
+    rulebook_commands.compare(book, market, names=names, account=account, model=model, date=date, as_json=as_json)
+
+
+@app.command()
+def conformance(
+    path: Annotated[Path, typer.Argument(help="The folder of one or more packs.", show_default=False, metavar="PATH")],
+    as_json: JsonOption = False,
+) -> None:
+    """Run conformance packs through the rulebooks: cases passed and failed, and the worst error.
+
+    Exit code 1 where a case fails.
+
+    Example: `crossmargin conformance vectors/`
+    """
+    from crossmargin.cli import rulebook_commands
+
+    if not rulebook_commands.conformance(path, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command()

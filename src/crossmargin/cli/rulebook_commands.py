@@ -1,0 +1,74 @@
+"""What `rulebooks`, `compare` and `conformance` do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+
+from crossmargin.adapters.files import read_book, read_market, read_model
+from crossmargin.adapters.packs import read_packs, run_pack
+from crossmargin.cli.output import print_json, print_report
+from crossmargin.cli.rulebook_tables import compare_table, pack_table, rulebook_page, rulebook_table
+from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.compare import compare as compare_account
+from crossmargin.margin.rulebooks.registry import rulebook, rulebooks
+from crossmargin.margin.rulebooks.rulebook import Rulebook
+
+
+def list_rulebooks(*, as_json: bool) -> None:
+    """Print every rulebook."""
+    found = tuple(rulebooks().values())
+    if as_json:
+        print_json([_described(one) for one in found])
+    else:
+        print_report(found, as_json=False, tables=rulebook_table)
+
+
+def show_rulebook(name: str, *, as_json: bool) -> None:
+    """Print one rulebook with its formulas, sources and newest parameters."""
+    one = rulebook(name)
+    if as_json:
+        dates = one.dates()
+        print_json(_described(one) | {"parameters": msgspec.to_builtins(one.load(dates[-1])) if dates else None})
+    else:
+        print_report(one, as_json=False, tables=rulebook_page)
+
+
+def _described(one: Rulebook) -> dict[str, object]:
+    fields = ("id", "name", "family", "products", "method", "formulas", "sources", "certainty", "open_parts")
+    return {name: getattr(one, name) for name in fields} | {"dates": one.dates()}
+
+
+def compare(
+    book: Path, market: Path, *, names: str, account: str | None, model: str, date: str | None, as_json: bool
+) -> None:
+    """Margin one account under many rulebooks."""
+    snapshot = read_market(market)
+    loaded = read_book(book, market=snapshot)
+    report = compare_account(
+        loaded,
+        snapshot,
+        read_model(model),
+        account=account or loaded.accounts[0],
+        names=None if names == "all" else names.split(","),
+        date=_day(date),
+    )
+    print_report(report, as_json=as_json, tables=compare_table)
+
+
+def _day(text: str | None) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            "date", where="--date", value=text, limit="a day like 2026-03-31", remedy="Write year, month and day."
+        ) from None
+
+
+def conformance(path: Path, *, as_json: bool) -> bool:
+    """Run the packs of a folder; whether all of them passed."""
+    results = tuple(run_pack(name, cases) for name, cases in read_packs(path))
+    print_report(results, as_json=as_json, tables=pack_table)
+    return not any(result.failed for result in results)

@@ -1,0 +1,46 @@
+"""All rulebooks by id. A new one is a folder with a rule, a dated table, and a line here."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Final
+
+from crossmargin.core.check import known
+from crossmargin.margin.rulebooks.rulebook import Rulebook
+
+_MODULES: Final = (
+    "aevo_standard.options",
+    "binance.futures",
+    "binance.unified",
+    "bybit_standard.options",
+    "cboe.strategy",
+    "deribit_standard.standard",
+    "derive.evaluating",
+    "drift.accounts",
+    "dydx.perpetuals",
+    "hyperliquid.perpetuals",
+    "hyperliquid.portfolio",
+    "mango.accounts",
+    "opyn.account",
+    "synthetix.perpetuals",
+    "vega.lognormal",
+)
+
+
+@cache
+def rulebooks() -> dict[str, Rulebook]:
+    """Every rulebook by its id, in the order of the ids; their modules are imported at the first call."""
+    found: dict[str, Rulebook] = {}
+    for name in _MODULES:
+        module = importlib.import_module(f"crossmargin.margin.rulebooks.{name}")
+        for one in getattr(module, "RULEBOOKS", None) or (module.RULEBOOK,):
+            assert one.id not in found, f"two rulebooks are called {one.id}"
+            found[one.id] = one
+    return dict(sorted(found.items()))
+
+
+def rulebook(name: str, *, where: str = "rulebook") -> Rulebook:
+    """The rulebook of an id. Raises `UnknownName` with the nearest ones."""
+    known(name, rulebooks(), "rulebook", where=where, remedy="`crossmargin rulebooks` lists them.")
+    return rulebooks()[name]
