@@ -1,5 +1,7 @@
 """Margins of many accounts by Derive's rulebooks, on one thread, against a plain loop over options and scenarios."""
 
+import time
+
 import numpy as np
 
 from benchmarks.case import Bar, Case, Contender
@@ -11,7 +13,8 @@ from tests.margin.rulebooks.derive_books import plain as written
 
 SIZES = (250, 500, 1000)
 OPTIONS = 30  # Positions an account.
-SAMPLE = 1  # Accounts of the plain loop.
+ASKED = "the pace asked, 2,000 accounts a second"
+SAMPLE = 5  # Accounts of the plain loop.
 EXPIRIES_S = tuple(86_400 * day for day in (2, 9, 30, 58, 90, 180, 270))
 
 
@@ -56,6 +59,7 @@ def contest(accounts: int) -> list[Contender]:
             run=lambda: [pmrm2.margin_of(p, parameters) for p in portfolios[:50]],
             cells=50,
         ),
+        Contender(name=ASKED, run=lambda: time.sleep(50 / 2_000), cells=50),
         Contender(name="plain Python", run=lambda: [plain.margin(p, rules) for p in few], cells=SAMPLE),
     ]
 
@@ -78,9 +82,9 @@ def cases() -> list[Case]:
             unit="accounts",
             sizes=SIZES,
             contest=contest,
-            bars=(Bar(against="plain Python", ratio_min=100.0),),
+            bars=(Bar(against=ASKED, ratio_min=1.0), Bar(against="plain Python", ratio_min=5.0)),
             error=error,
             error_max=1e-9,
-            notes="30 positions each, 33 scenarios; at least 2,000 accounts a second are asked",
+            notes="30 positions each, 33 scenarios",
         )
     ]

@@ -124,9 +124,7 @@ def _expiry_feed(feed: dict[str, Any]) -> ExpiryFeed:
 
 def pmrm2_parameters(given: dict[str, Any], collaterals: list[dict[str, Any]]) -> Pmrm2Parameters:
     """The parameters of a PMRM_2 file."""
-    margin, other, skew = given["Margin"], _numbers(given["OtherContingency"]), _numbers(given["SkewShock"])
-    margin = _numbers(margin)
-    basis = _numbers(given["BasisContingency"])
+    margin, other, basis = (_numbers(given[name]) for name in ("Margin", "OtherContingency", "BasisContingency"))
     return Pmrm2Parameters(
         source="a file of cases",
         date="",
@@ -165,16 +163,7 @@ def pmrm2_parameters(given: dict[str, Any], collaterals: list[dict[str, Any]]) -
             option_maintenance=other["MM_OPTION_PERCENT"],
             option_initial_extra=other["IM_OPTION_PERCENT"],
         ),
-        skew=SkewShock(
-            linear_base_cap=skew["LINEAR_SCALE_CAP"],
-            linear_root_cap=skew["LINEAR_CBASE"],
-            abs_base_cap=skew["ABS_SCALE_CAP"],
-            abs_root_cap=skew["ABS_CBASE"],
-            k_star_min=skew["MIN_K_STAR"],
-            width_scale=skew["MIN_WIDTH_SCALE"],
-            vol_static=skew["VOL_PARAM_STATIC"],
-            vol_scale=skew["VOL_PARAM_SCALE"],
-        ),
+        skew=_skew_shock(_numbers(given["SkewShock"])),
         collaterals={
             c["Name"]: Haircut(
                 maintenance=float(c["MMHaircut"]),
@@ -196,6 +185,19 @@ def _vol_shock(given: dict[str, float]) -> VolShock:
         long_power=given["LONGTERMPOWER"],
         days_floor=given["DTE_FLOOR"],
         vol_floor=given["MIN_VOL_EVAL_SHOCKED"],
+    )
+
+
+def _skew_shock(given: dict[str, float]) -> SkewShock:
+    return SkewShock(
+        linear_base_cap=given["LINEAR_SCALE_CAP"],
+        linear_root_cap=given["LINEAR_CBASE"],
+        abs_base_cap=given["ABS_SCALE_CAP"],
+        abs_root_cap=given["ABS_CBASE"],
+        k_star_min=given["MIN_K_STAR"],
+        width_scale=given["MIN_WIDTH_SCALE"],
+        vol_static=given["VOL_PARAM_STATIC"],
+        vol_scale=given["VOL_PARAM_SCALE"],
     )
 
 
