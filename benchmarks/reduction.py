@@ -64,7 +64,7 @@ def scipy_shortfall(matrix: csr_matrix, pnl: np.ndarray) -> np.ndarray:
 def worst(positions: int) -> list[Contender]:
     ptr, index, quantity, pnl = draw(positions)
     matrix = csr_matrix((quantity, index, ptr), shape=(ptr.size - 1, INSTRUMENTS))
-    tiles, cells = cut(pnl, 1).pnl, positions * SCENARIOS
+    tiles, cells = cut(pnl).pnl, positions * SCENARIOS
     single = pnl.astype(np.float32)
     return [
         Contender(

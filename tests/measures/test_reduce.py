@@ -122,7 +122,7 @@ def test_equal_weights_are_no_weights(seed):
 
 
 def test_threads_and_single_precision_change_little_or_nothing():
-    ptr, index, quantity, pnl = book(5, rows=3000, instruments=30, scenarios=130, entries=60_000)
+    ptr, index, quantity, pnl = book(5, rows=3000, instruments=30, scenarios=200, entries=60_000)
     for measure in (Measure(), Measure(kind="expected_shortfall", level=0.95)):
         one, where = reduce_rows(ptr, index, quantity, pnl, measure)
         two, also = reduce_rows(ptr, index, quantity, pnl, measure, threads=2)

@@ -8,7 +8,7 @@ from numpy import ndarray
 from numpy.typing import DTypeLike
 
 from crossmargin.core.compile import compiled
-from crossmargin.valuation.blocks import even_bounds, run_blocks, uniform
+from crossmargin.valuation.blocks import uniform
 from crossmargin.valuation.kernels.vmath import fma_, wide_
 
 WIDTH = 64  # Scenarios in a tile: 16 vectors of 4 doubles to accumulate in; 3,000 instruments make 1.5 MiB of it.
@@ -26,16 +26,12 @@ class Tiles(NamedTuple):
     first: ndarray
 
 
-def cut(pnl: ndarray, threads: int) -> Tiles:
+def cut(pnl: ndarray) -> Tiles:
     """Cut [instrument, scenario] into tiles, float32 or float64 as it is, and see that every number is finite."""
     dtype = np.float32 if pnl.dtype == np.float32 else np.float64
     first = np.arange(0, pnl.shape[1], WIDTH)
     tiles, source = _aligned((first.size, pnl.shape[0], WIDTH), dtype), uniform(pnl, dtype)
-
-    def work(top: int, bottom: int) -> None:
-        assert math.isfinite(_cut_loop(tiles, source, top, bottom)), "unit P&L is finite"
-
-    run_blocks(work, even_bounds(pnl.shape[0], first.size * WIDTH, threads))
+    assert math.isfinite(_cut_loop(tiles, source)), "unit P&L is finite"
     return Tiles(uniform(tiles, dtype), uniform(first, np.int64))
 
 
@@ -47,10 +43,10 @@ def _aligned(shape: tuple[int, int, int], dtype: DTypeLike) -> ndarray:
 
 
 @compiled()
-def _cut_loop(tiles: ndarray, pnl: ndarray, top: int, bottom: int) -> float:
+def _cut_loop(tiles: ndarray, pnl: ndarray) -> float:
     """Copy, and return 0, or NaN if any number is not finite."""
     probe = 0.0
-    for i in range(top, bottom):
+    for i in range(pnl.shape[0]):
         for t in range(tiles.shape[0]):
             row, start = tiles[t, i], t * WIDTH
             filled = min(WIDTH, pnl.shape[1] - start)

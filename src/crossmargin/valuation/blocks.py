@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-CELLS_PER_THREAD_MIN = 200_000  # About a millisecond of work; starting a thread costs a tenth of that.
+# About a millisecond of work each; starting a thread costs a tenth of that.
+PRICES_A_THREAD_MIN = 200_000
+PRODUCTS_A_THREAD_MIN = 5_000_000
 
 
 def uniform(values: NDArray[np.generic], dtype: DTypeLike = np.float64) -> NDArray[np.generic]:
@@ -17,15 +19,15 @@ def uniform(values: NDArray[np.generic], dtype: DTypeLike = np.float64) -> NDArr
 
 
 def even_bounds(rows: int, columns: int, threads: int) -> list[int]:
-    """Where to cut `rows` of equal work into at most `threads` blocks, each worth starting a thread for."""
-    parts = max(1, min(threads, rows, rows * columns // CELLS_PER_THREAD_MIN))
+    """Where to cut `rows` of `columns` prices each into at most `threads` blocks worth starting a thread for."""
+    parts = max(1, min(threads, rows, rows * columns // PRICES_A_THREAD_MIN))
     return [rows * part // parts for part in range(parts + 1)]
 
 
 def weighted_bounds(ptr: NDArray[np.int64], columns: int, threads: int) -> list[int]:
-    """Where to cut CSR rows into at most `threads` blocks with about equal numbers of entries."""
+    """Where to cut CSR rows into at most `threads` blocks of about equal numbers of entries, worth a thread each."""
     entries = int(ptr[-1])
-    parts = max(1, min(threads, entries * columns // CELLS_PER_THREAD_MIN))
+    parts = max(1, min(threads, entries * columns // PRODUCTS_A_THREAD_MIN))
     cuts = np.searchsorted(ptr, [entries * part // parts for part in range(1, parts)])
     return [0, *(int(cut) for cut in cuts), ptr.size - 1]
 

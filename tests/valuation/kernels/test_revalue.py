@@ -81,7 +81,7 @@ def test_order_of_rows_changes_nothing(seed, order):
 
 def test_a_column_does_not_depend_on_its_place_or_on_threads():
     """One column among thousands, in a vector or in what is left over, has the same bits."""
-    rows, smiles, shocks, damping = draw(3, options=30)
+    rows, smiles, shocks, damping = draw(3, options=300)  # enough cells for two threads
     pick = np.random.default_rng(0).integers(0, damping.size, 1500)
     wide = type(shocks)(**{name: getattr(shocks, name)[:, pick] for name in shocks.__dataclass_fields__})
     narrow = option_pnl(rows, smiles, shocks, damping)

@@ -36,7 +36,7 @@ def worst_rows(
     if not _many(index, pnl):
         worst, _, scenario = tail_rows(ptr, index, quantity, pnl, 1, threads=threads)
         return worst, scenario
-    plain, tiles = _checked(ptr, index, quantity, pnl), cut(pnl, threads)
+    plain, tiles = _checked(ptr, index, quantity, pnl), cut(pnl)
     gain, scenario = np.full(ptr.size - 1, np.inf), np.zeros(ptr.size - 1, dtype=np.int64)
 
     def work(top: int, bottom: int) -> None:
@@ -61,7 +61,7 @@ def tail_rows(
     count is ceil(n·(1 − c)): the inverted distribution function, and the boundary belongs to the tail."""
     assert 0 < tail_count <= pnl.shape[1], "the tail is at least one scenario and at most all"
     quantile, shortfall, scenario = _results(ptr)
-    plain, source = _checked(ptr, index, quantity, pnl), _source(index, pnl, threads)
+    plain, source = _checked(ptr, index, quantity, pnl), _source(index, pnl)
 
     def work(top: int, bottom: int) -> None:
         _tail_loop(*plain, *source, tail_count, quantile, shortfall, scenario, top, bottom)
@@ -88,7 +88,7 @@ def weighted_tail_rows(
     assert (weight >= 0.0).all(), "weights are not negative"
     assert 0.0 < tail_weight <= weight.sum() * (1.0 + WEIGHT_SLACK), "the tail weighs something and not more than all"
     quantile, shortfall, scenario = _results(ptr)
-    plain, source = _checked(ptr, index, quantity, pnl), _source(index, pnl, threads)
+    plain, source = _checked(ptr, index, quantity, pnl), _source(index, pnl)
     wanted, share = tail_weight * (1.0 - WEIGHT_SLACK), uniform(weight)
 
     def work(top: int, bottom: int) -> None:
@@ -109,7 +109,7 @@ def losses_rows(
 ) -> Float[ndarray, "row scenario"]:
     """The loss of each row in each scenario, L[r, s]: the one function here that stores them."""
     out = np.empty((ptr.size - 1, pnl.shape[1]))
-    plain, source = _checked(ptr, index, quantity, pnl), _source(index, pnl, threads)
+    plain, source = _checked(ptr, index, quantity, pnl), _source(index, pnl)
 
     def work(top: int, bottom: int) -> None:
         _losses_loop(*plain, *source, out, top, bottom)
@@ -151,10 +151,10 @@ def _many(index: ndarray, pnl: ndarray) -> bool:
     return bool(index.size > 2 * pnl.shape[0])
 
 
-def _source(index: ndarray, pnl: ndarray, threads: int) -> tuple[ndarray, ndarray]:
+def _source(index: ndarray, pnl: ndarray) -> tuple[ndarray, ndarray]:
     """Unit P&L as it came, and its tiles where they pay: the loops take the tiles if there are any."""
     plain = uniform(pnl, np.float32 if pnl.dtype == np.float32 else np.float64)
-    return plain, cut(pnl, threads).pnl if _many(index, pnl) else uniform(np.empty((0, 0, WIDTH)), plain.dtype)
+    return plain, cut(pnl).pnl if _many(index, pnl) else uniform(np.empty((0, 0, WIDTH)), plain.dtype)
 
 
 def _results(ptr: ndarray) -> tuple[ndarray, ndarray, ndarray]:
