@@ -76,6 +76,7 @@ def test_planted_violation_is_named(rule, files: dict[str, str], seen: str, tmp_
         (tidy.calls, {"src/crossmargin/cli/a.py": "open('x')\n"}),
         (tidy.marks, {"src/a.py": f"x = 1  {NOQA}: E501 the table is wide\ny = 2  {IGNORE}[arg-type]\n"}),
         (tidy.ledger, {ACCOUNTS: "x = a // b\n"}),
+        (tidy.ledger, {"src/crossmargin/accounts/health.py": "ratio = maintenance / equity\n"}),
     ],
 )
 def test_what_is_allowed_passes(rule, files: dict[str, str], tmp_path: Path):

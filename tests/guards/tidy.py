@@ -107,9 +107,15 @@ def marks(root: Path) -> Iterator[Violation]:
                 yield Violation("stub", source.at(node), "raises NotImplementedError")
 
 
+# What is held and required are risk numbers, which are float64; every other module here counts money that is owed.
+RISK_NUMBERS = {"src/crossmargin/accounts/equity.py", "src/crossmargin/accounts/health.py"}
+
+
 def ledger(root: Path) -> Iterator[Violation]:
     """Floats in the ledger, where money is an integer of its smallest unit."""
     for source in sources(root, "src/crossmargin/accounts"):
+        if source.path in RISK_NUMBERS:
+            continue
         for node in ast.walk(source.tree):
             literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
             name = isinstance(node, ast.Name) and node.id == "float"

@@ -104,8 +104,9 @@ class Rulebook:
                 limit=f"one of {', '.join(self.dates()) or 'none (its parameters come from a file of yours)'}",
                 remedy="Name a date for which parameters are known; none is guessed.",
             )
-        path = resources.files("crossmargin.margin.rulebooks").joinpath(self.folder, f"{self.id}@{date}.toml")
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), self.parameters)
+        name = f"{self.id}@{date}.toml"
+        text = resources.files("crossmargin.margin.rulebooks").joinpath(self.folder, name).read_text(encoding="utf-8")
+        return msgspec.convert(tomllib.loads(text), self.parameters)
 
     def date_at(self, day: dt.date) -> str:
         """The set in force on a day: the latest that is not after it. Raises `InvalidInput` before the first."""
