@@ -75,7 +75,7 @@ def test_an_option_is_marked_by_the_surface_and_by_nothing_else():
         id="O", underlying="BTC", payout="inverse", settle="BTC", expiry=EXPIRY, strike=50_000.0, right="call"
     )
     wrong = market(BTC, marks=(doc.Mark(instrument="O", underlying="BTC", price=0.1),))
-    with pytest.raises(InvalidInput, match="mark of O.*options are marked by the surface"):
+    with pytest.raises(InvalidInput, match=r"mark of O.*options are marked by the surface"):
         marked(option, document=wrong)
 
 
