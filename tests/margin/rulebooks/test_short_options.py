@@ -176,6 +176,12 @@ def test_book_at_venues_of_linear_options(rulebook):
     assert found.equity_usd == 5.0
 
 
+def test_collateral_counts_at_its_ratio_and_debt_in_full():
+    found = ask(aevo.RULEBOOK, account(collateral={"ETH": 2.0, "USDC": -100.0, "BTC": -0.001, "SOL": 1.0}))
+    assert found.equity_usd == pytest.approx(0.9 * 8_000.0 - 100.0 - 100.0)
+    assert found.refused == ("collateral SOL",)
+
+
 @pytest.mark.parametrize("rulebook", RULEBOOKS)
 def test_empty_account_and_missing_feed(rulebook):
     assert ask(rulebook, account()).initial_usd == 0.0

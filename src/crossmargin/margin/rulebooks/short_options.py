@@ -11,7 +11,7 @@ options ask for nothing but their premium, and their value is no collateral.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -23,7 +23,7 @@ from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.instruments.table import Family, PayoutCode
 from crossmargin.instruments.terms import Right
 from crossmargin.margin.rulebooks.answers import summed
-from crossmargin.margin.rulebooks.holdings import cash_usd, read_holdings
+from crossmargin.margin.rulebooks.holdings import Holdings, cash_usd, read_holdings
 from crossmargin.margin.rulebooks.rulebook import RuleResult, RuleTerm
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
@@ -273,12 +273,17 @@ def option_term(margins: Iterable[OptionMargin], settle_usd: dict[str, float], n
 
 
 class OptionParameters(_Part, frozen=True, kw_only=True):
-    """A venue's rates of short options by coin, and the assets that count as its cash."""
+    """A venue's rates of short options by coin, and the part of each asset's value that counts as equity."""
 
     source: str
     date: str
-    collateral: tuple[str, ...]
+    collateral: dict[str, float]
     coins: dict[str, ShortOptionRates]
+
+    def __post_init__(self) -> None:
+        """Check that the parts are parts."""
+        for asset, ratio in self.collateral.items():
+            check.within(ratio, f"collateral ratio of {asset}", 0.0, 1.0, where="parameters")
 
 
 class OptionPortfolio(_Part, frozen=True, kw_only=True):
@@ -317,12 +322,19 @@ def linear_answer(book: Book, snapshot: Snapshot, parameters: OptionParameters, 
     held = read_holdings(book, snapshot, families=(), where=rulebook)
     options = read_options(book, snapshot, coins=parameters.coins, inverse=False)
     found = book_margin(OptionPortfolio(options=options.options), parameters, where=rulebook)
-    cash, left_out = cash_usd(held, parameters.collateral)
+    equity, left_out = _collateral_usd(held, parameters.collateral)
     return summed(
         rulebook,
         parameters.date,
         [option_term(rows, options.settle_usd, f"options {coin}") for coin, rows in found.options.items()],
-        cash,
+        equity,
         notes=held.notes,
         refused=(*(r for r in held.refused if r.removeprefix("order ") not in options.names), *left_out),
     )
+
+
+def _collateral_usd(held: Holdings, ratios: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
+    """USD of the balances, assets at their ratio and debts in full, and the names of what is left out."""
+    _, left_out = cash_usd(held, ratios)
+    parts = (x * held.prices[a] * (ratios.get(a, 0.0) if x > 0.0 else 1.0) for a, x in held.balances.items())
+    return math.fsum(parts), left_out
