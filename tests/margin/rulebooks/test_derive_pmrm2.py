@@ -241,6 +241,20 @@ def test_netting_never_costs_more_than_two_accounts(p: Portfolio, cut: int):
     assert whole.maintenance[0] >= parts.maintenance.sum() - slack
 
 
+def test_where_the_discounts_favour_longs_netting_can_cost():
+    """The counterexample: under MAIN a long value counts 1.05-fold, a short one 0.95-fold: both gain by standing apart.
+
+    Options that have just expired at 100, worst move −18 % to 82. Short: two puts at 120, worth −40, and a perpetual:
+    −76·0.95 + 40 + 18 = −14.2, MM −40 − 0.8·14.2 − 0.6 − 3 = −54.96. Long: two calls at 40, worth 120: 84·1.05 − 120 =
+    −31.8, MM 120 − 25.44 = 94.56. Together 8·1.05 − 80 + 18 = −53.6, MM 80 − 42.88 − 3.6 = 33.52, not 39.6.
+    """
+    feeds = market(expiry(seconds=0))
+    puts, calls = option(120.0, -2.0, right="put", seconds=0), option(40.0, 2.0, seconds=0)
+    short, long = held(puts, perp=-1.0, feeds=feeds), held(calls, feeds=feeds)
+    both = held(puts, calls, perp=-1.0, feeds=feeds)
+    assert pmrm2.margins_of([short, long, both], MAIN).maintenance == pytest.approx([-54.96, 94.56, 33.52])
+
+
 def certain(feeds: Feeds) -> Feeds:
     sure = {"forward_confidence": 1.0, "rate_confidence": 1.0, "vol_confidence": 1.0}
     expiries = tuple(replaced(e, **sure) for e in feeds.expiries)

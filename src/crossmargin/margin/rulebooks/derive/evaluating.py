@@ -255,7 +255,7 @@ contingencies: |perp|, options naked by strike, collateral haircuts; initial onl
     evaluate=evaluate_pmrm2,
     open_parts=(
         "haircuts of collateral by asset: read from the standard manager's factors",
-        "static discounts of the mainnet script look swapped; kept as they stand",
+        "static discounts of the mainnet script look swapped; kept as they stand, they can make netting cost",
         "parameters of other coins than BTC and ETH",
     ),
 )
