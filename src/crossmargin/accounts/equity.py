@@ -31,6 +31,12 @@ def position_worth(book: Book, terms: Terms, held: Stock | None = None) -> Float
     return _tallied(book, held, _counted(book, terms, held))
 
 
+def premium(book: Book, terms: Terms, dealt: Stock) -> FloatArray:
+    """What each pool pays for `dealt` at the mark [pool], USD: the value of what is paid for up front."""
+    value = dealt.quantity * np.where(book.table.upfront, terms.exposure.value, 0.0)[dealt.instrument]
+    return _tallied(book, dealt, value)
+
+
 def _counted(book: Book, terms: Terms, held: Stock) -> FloatArray:
     return counted_value(held, book.group_mode == Mode.PORTFOLIO, book.table, terms.exposure, terms.model)
 

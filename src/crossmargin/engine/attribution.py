@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, tally
-from crossmargin.engine.margin import MarginResult
+from crossmargin.engine.margin import MarginResult, inside_scenarios, with_collateral
 from crossmargin.engine.plan import Plan
 from crossmargin.engine.reports import GroupExplanation, PositionLine, ScenarioLine, Share
 from crossmargin.engine.whatif import WhatIf
@@ -29,22 +29,24 @@ def explain_groups(what: WhatIf, result: MarginResult) -> tuple[GroupExplanation
 
 
 def euler_shares(result: MarginResult) -> FloatArray:
-    """Each position's share of its group's scan [line], USD; they add up to it.
+    """Each position's share of its group's scan [line], USD; they add up to it, without what orders add.
 
     −q_i · Σ_s w_s R_is, the weights w being those with which the measure averages the group's own losses (one, on the
     worst scenario, for the worst case). Euler's theorem makes the shares add up, because the measure is homogeneous
-    (Tasche 1999). In groups by rule the share is the position's own initial margin.
+    (Tasche 1999). Collateral inside the scenarios has the rest. In groups by rule the share is the position's own
+    initial margin.
     """
     book, terms = result.book, result.plan.terms
     lines, share = book.positions, np.zeros(len(book.positions))
+    margined = with_collateral(book, inside_scenarios(book, result.plan))
     measure = measure_of(result.plan.model.measure)
     for group in range(len(book.groups)):
-        mine = lines.of(group)
+        mine, whole = lines.of(group), margined.of(group)
         if book.group_mode[group] == Mode.PORTFOLIO:
-            rows = terms.matrix.regular[lines.instrument[mine]]
-            losses = -(lines.quantity[mine] @ rows)
-            if len(losses) and losses.max(initial=0.0) > 0.0:
-                share[mine] = -lines.quantity[mine] * (rows @ tail_weights(losses, measure, weight=terms.matrix.weight))
+            losses = -(margined.quantity[whole] @ terms.matrix.regular[margined.instrument[whole]])
+            weights = tail_weights(losses, measure, weight=terms.matrix.weight)
+            if weights @ losses > 0.0:
+                share[mine] = -lines.quantity[mine] * (terms.matrix.regular[lines.instrument[mine]] @ weights)
     return np.where((book.group_mode == Mode.PORTFOLIO)[lines.owner], share, _rule_shares(book, result.plan))
 
 

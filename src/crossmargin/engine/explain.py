@@ -89,7 +89,8 @@ def capacities(what: WhatIf, result: MarginResult) -> tuple[Capacity, ...]:
     """The largest further buy and sell of each instrument held, after which its pool still covers initial margin."""
     lines = what.book.positions
     spot = what.book.table.family[lines.instrument] == Family.SPOT
-    tradable = np.flatnonzero(~spot & (np.diff(lines.instrument, append=-1) != 0))
+    last = (np.diff(lines.instrument, append=-1) != 0) | (np.diff(lines.owner, append=-1) != 0)
+    tradable = np.flatnonzero(~spot & last)
     if not len(tradable):
         return ()
     line, side = np.repeat(tradable, 2), np.tile([1.0, -1.0], len(tradable))

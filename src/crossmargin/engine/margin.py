@@ -69,18 +69,23 @@ def margin(
     model: ModelDocument,
     *,
     prepared: Plan | None = None,
+    cash: FloatArray | None = None,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> MarginResult:
     """Initial and maintenance margin, equity and status of every pool of a book.
 
-    `prepared` is a plan made before for the same table, market and model. `progress` is called with a label, the
-    positions done and their number. Raises what `plan` raises, and `UnknownName` for collateral without haircuts.
+    `prepared` is a plan made before for the same table, market and model. `cash` [pool] is USD that is due but not
+    yet among the collateral, such as the premium of a deal; it counts as unsettled. `progress` is called with a
+    label, the positions done and their number. Raises what `plan` raises, and `UnknownName` for collateral without
+    haircuts.
     """
     ready = prepared or plan(book, snapshot, model, threads=threads)
     results = []
+    due = np.zeros(len(book.pools)) if cash is None else cash
     for first, last in _blocks(book):
-        results.append(_block(part(book, first, last), ready, threads))
+        pools = slice(*np.searchsorted(book.pool_account, [first, last]))
+        results.append(_block(part(book, first, last), ready, due[pools], threads))
         if progress is not None:
             done = int(book.positions.ptr[np.searchsorted(book.group_account, last)])
             progress("margin", done, len(book.positions))
@@ -119,7 +124,7 @@ def _joined(parts: Sequence[T]) -> T:
     return kind(**columns)
 
 
-def _block(book: Book, ready: Plan, threads: int) -> tuple[Requirements, PoolFigures, Recognised]:
+def _block(book: Book, ready: Plan, cash: FloatArray, threads: int) -> tuple[Requirements, PoolFigures, Recognised]:
     inside = inside_scenarios(book, ready)
     positions = with_collateral(book, inside) if inside.any() else book.positions
     groups = requirements(positions, book.orders, book.group_mode, ready.terms, threads=threads)
@@ -133,15 +138,21 @@ def _block(book: Book, ready: Plan, threads: int) -> tuple[Requirements, PoolFig
         amount=held.quantity,
         by_rule=~inside[held.owner],
     )
-    return groups, _pool_figures(book, ready, groups, recognised, inside, threads), recognised
+    return groups, _pool_figures(book, ready, groups, recognised, cash, inside, threads), recognised
 
 
 def _pool_figures(
-    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, inside: BoolArray, threads: int
+    book: Book,
+    ready: Plan,
+    groups: Requirements,
+    recognised: Recognised,
+    cash: FloatArray,
+    inside: BoolArray,
+    threads: int,
 ) -> PoolFigures:
     pools = len(book.pools)
     collateral = tally(book.holdings.owner, recognised.recognised, pools)
-    unpaid, value = unsettled(book, ready.terms), position_values(book, ready.terms)
+    unpaid, value = unsettled(book, ready.terms) + cash, position_values(book, ready.terms)
     equity = collateral + unpaid + value
     worth = collateral + unpaid + position_worth(book, ready.terms)
     wrong_way = _wrong_way(book, ready, groups, recognised, worth, inside, threads)

@@ -68,9 +68,10 @@ def with_added(
 ) -> Book:
     """The book of one account after adding positions (by instrument) and collateral (by asset and chain).
 
-    Positions go to `group`, by default the account's first portfolio group, else its first group; collateral to the
-    pool of that group. A quantity of zero brings in the instrument and nothing else. Raises `UnknownName` for a
-    group or an instrument nobody defined, `InvalidInput` for a quantity that is no number.
+    Positions go to `group`, by default the account's first portfolio group, else its first group, else a portfolio
+    group "main" made for them; collateral to the pool of that group. A quantity of zero brings in the instrument and
+    nothing else. Raises `UnknownName` for a group or an instrument nobody defined, `InvalidInput` for a quantity that
+    is no number.
     """
     held_terms = {t.id: t for t in alone.table.terms}
     terms = {t.id: t for t in alone.defined} | held_terms
@@ -83,12 +84,31 @@ def with_added(
     held = {universe.use_holding(a, c, where="what-if"): amount for (a, c), amount in collateral.items()}
     for name, amount in held.items():
         check.quantity(amount, f"amount of {name}", where="what-if")
-    wide = retable(alone, universe.table(now_ns=alone.as_of_ns, where="what-if"))
+    wide = retable(_with_group(alone), universe.table(now_ns=alone.as_of_ns, where="what-if"))
     target = _group_row(wide, group)
-    pool = int(wide.group_pool[target]) if len(wide.groups) else 0
+    pool = int(wide.group_pool[target])
     _refuse_other_asset(wide, pool, {**add, **held})
     return replace(
         wide, positions=_plus(wide, wide.positions, target, add), holdings=_plus(wide, wide.holdings, pool, held)
+    )
+
+
+def _with_group(alone: Book) -> Book:
+    """The account itself, or with an empty portfolio group (and pool) where it has none."""
+    if len(alone.groups):
+        return alone
+    has_pool, empty = len(alone.pools) > 0, frozen([0, 0], np.int64)
+    return replace(
+        alone,
+        pools=alone.pools or alone.accounts,
+        pool_account=alone.pool_account if has_pool else frozen([0], np.int32),
+        pool_asset=alone.pool_asset if has_pool else frozen([-1], np.int32),
+        groups=(f"{alone.accounts[0]}/main",),
+        group_pool=frozen([0], np.int32),
+        group_mode=frozen([Mode.PORTFOLIO], np.int32),
+        positions=replace(alone.positions, ptr=empty),
+        orders=replace(alone.orders, ptr=empty),
+        holdings=alone.holdings if has_pool else replace(alone.holdings, ptr=empty),
     )
 
 

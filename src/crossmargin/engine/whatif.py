@@ -8,11 +8,11 @@ an order check needs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crossmargin.accounts.equity import position_values, position_worth
+from crossmargin.accounts.equity import position_values, position_worth, premium, unsettled
 from crossmargin.accounts.health import margin_ratio
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
@@ -87,12 +87,13 @@ class WhatIf:
     def after(self, change: Mapping[str, float], *, group: int = 0) -> Answer:
         """The account after dealing `change` (contracts by instrument id) at the mark, in `group`.
 
-        Raises `UnknownName` for an instrument that the what-if was not made with, `InvalidInput` for a quantity that
-        is no number. Orders and collateral stay as they are.
+        Premiums are paid. Raises `UnknownName` for an instrument that the what-if was not made with in this group,
+        `InvalidInput` for a quantity that is no number. Orders and collateral stay as they are.
         """
         table_row = self.book.table.row
+        known = [self.book.table.ids[i] for i in self.held.instrument[self.held.group == group]]
         for name in change:
-            check.known(name, table_row, "instrument", where="what-if", remedy="Name it when the what-if is made.")
+            check.known(name, known, "instrument", where="what-if", remedy="Name it when the what-if is made.")
         rows = np.asarray([table_row[name] for name in change], np.int64)
         quantity = np.asarray([check.quantity(q, f"quantity of {n}", where="what-if") for n, q in change.items()])
         found = _scan_after(self, group, rows, quantity)
@@ -103,36 +104,43 @@ class WhatIf:
     def _answer(self, groups: Requirements, group: int, rows: IntArray, quantity: FloatArray) -> Answer:
         book, figures, ready = self.book, self.base.pools, self.plan
         held = _plus(self.held, group, rows, quantity)
-        equity = figures.collateral + figures.unsettled + position_values(book, ready.terms, held)
+        settled = figures.collateral + figures.unsettled - premium(book, ready.terms, _stock_of(group, rows, quantity))
+        equity = settled + position_values(book, ready.terms, held)
         losses = self.losses.pool
         pool = int(book.group_pool[group])
         changed = losses[pool] - quantity @ ready.terms.matrix.regular[rows]
         measure, weight = measure_of(ready.model.measure), ready.terms.matrix.weight
         joint = self.losses.pool_risk.copy()
         joint[pool] = reduce_losses(changed, measure, weight=weight)[0]
-        worth = figures.collateral + figures.unsettled + position_worth(book, ready.terms, held)
+        worth = settled + position_worth(book, ready.terms, held)
         wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, self.base.holdings, worth, joint))
         initial, maintenance = pool_requirement(book, ready, groups, wrong_way)
         ratio = margin_ratio(equity, maintenance)
         return Answer(equity=equity, initial=initial, maintenance=maintenance, margin_ratio=ratio, groups=groups)
 
     def evaluate(self, quantity: FloatArray) -> MarginResult:
-        """The margin of many versions of the account at once, `quantity` [variant, position]."""
-        versions = with_quantities(self.book, quantity)
-        return margin(versions, self.plan.snapshot, self.plan.model, prepared=self.plan)
+        """The margin of many versions of the account at once, `quantity` [variant, position].
+
+        What a version holds more or less than the account was dealt at the mark, whatever the entry price beside it.
+        """
+        versions, terms = with_quantities(self.book, quantity), self.plan.terms
+        more = replace(versions.positions, quantity=(quantity - self.book.positions.quantity).reshape(-1))
+        dealt = Stock(group=more.owner, instrument=more.instrument, quantity=more.quantity)
+        cash = -premium(versions, terms, dealt) - unsettled(replace(versions, positions=more), terms)
+        return margin(versions, self.plan.snapshot, self.plan.model, prepared=self.plan, cash=cash)
+
+
+def _stock_of(group: int, rows: IntArray, quantity: FloatArray) -> Stock:
+    return Stock(group=np.full(len(rows), group, np.int32), instrument=rows.astype(np.int32), quantity=quantity)
 
 
 def _plus(held: Stock, group: int, rows: IntArray, quantity: FloatArray) -> Stock:
-    """Lines after a change: onto the line that is there, or on a new one in its place of the order."""
+    """Lines after a change of instruments that stand among them."""
     amount = held.quantity.copy()
-    missing = []
-    for at, (row, q) in enumerate(zip(rows, quantity, strict=True)):
+    for row, q in zip(rows, quantity, strict=True):
         line = np.flatnonzero((held.instrument == row) & (held.group == group))
-        if len(line):
-            amount[line[0]] += q
-        else:
-            missing.append(at)
-    assert not missing, "a what-if holds a line for every instrument it may trade"
+        assert len(line), "a what-if holds a line for every instrument it may trade"
+        amount[line[0]] += q
     return Stock(group=held.group, instrument=held.instrument, quantity=amount)
 
 
@@ -226,15 +234,20 @@ def simulate(
 ) -> SimulateReport:
     """An account before and after adding positions and collateral, side by side.
 
-    `add` by instrument id, signed, dealt at the mark; `collateral` by (asset, chain), "" for no chain. Both sides are
-    computed over the same scenarios, those of the account after the change, so that their difference is due to the
-    change alone. Raises what `margin` raises.
+    `add` by instrument id, signed, dealt at the mark and paid for; `collateral` by (asset, chain), "" for no chain.
+    Both sides are computed over the same scenarios, those of the account after the change, so that their difference
+    is due to the change alone. Raises what `margin` raises.
     """
     alone = account_alone(book, account)
     after = with_added(alone, add or {}, collateral or {}, group=group)
     none = with_added(alone, dict.fromkeys(add or {}, 0.0), dict.fromkeys(collateral or {}, 0.0), group=group)
     ready = plan(after, snapshot, model)
-    results = [margin(version, snapshot, model, prepared=ready) for version in (none, after)]
+    lines = after.positions  # the same lines as those of `none`, which holds nothing more
+    dealt = Stock(group=lines.owner, instrument=lines.instrument, quantity=lines.quantity - none.positions.quantity)
+    results = [
+        margin(none, snapshot, model, prepared=ready),
+        margin(after, snapshot, model, prepared=ready, cash=-premium(after, ready.terms, dealt)),
+    ]
     added = [f"{quantity:+.15g} {name}" for name, quantity in (add or {}).items()]
     added += [f"{amount:+.15g} {asset}{f' on {c}' if c else ''}" for (asset, c), amount in (collateral or {}).items()]
     return SimulateReport(
