@@ -3,8 +3,6 @@
 Everything is said of one pool. Each step can only lower what counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

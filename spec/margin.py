@@ -4,15 +4,12 @@ Written from section 5 of the design and the descriptions of the parameters. A m
 every amount is USD; a loss is positive.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from spec.collateral import Counted, Holding, recognise
 from spec.valuation import Contract, mark, value_usd
 from spec.world import NOW, Market, asset_usd, years
 
@@ -63,31 +60,6 @@ class Group:
     mode: str
     positions: tuple[Line, ...] = ()
     orders: tuple[Line, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pool:
-    """Collateral and the groups that it secures; `held` are the rows of the holdings, in their order."""
-
-    groups: tuple[Group, ...]
-    holdings: tuple[Holding, ...] = ()
-    held: tuple[Row, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """Equity in its parts, the requirement of each group by term as (initial, maintenance), and the sums."""
-
-    collateral: float
-    unsettled: float
-    position_value: float
-    equity: float
-    wrong_way: float
-    terms: tuple[dict[str, tuple[float, float]], ...]
-    initial: float
-    maintenance: float
-    status: str
-    counted: tuple[Counted, ...]
 
 
 def describe(c: Contract, market: Market, *, delta: float, vega: float, regular: Losses, tail: Losses) -> Row:
@@ -212,12 +184,12 @@ def scanned(group: Group, model: Model, columns: tuple[int, int], weights: Losse
     beyond the scan.
     """
     regular, far = columns
-    together = _with_orders(group.positions, group.orders, regular, "regular")
+    together = with_orders(group.positions, group.orders, regular, "regular")
     scan = measure(together, model["measure"], weights)
-    tail = measure(_with_orders(group.positions, group.orders, far, "tail"), {"kind": "worst"})
+    tail = measure(with_orders(group.positions, group.orders, far, "tail"), {"kind": "worst"})
     alone = {
         bucket: measure(
-            _with_orders(_in(group.positions, bucket), _in(group.orders, bucket), regular, "regular"),
+            with_orders(_in(group.positions, bucket), _in(group.orders, bucket), regular, "regular"),
             model["measure"],
             weights,
         )
@@ -227,7 +199,8 @@ def scanned(group: Group, model: Model, columns: tuple[int, int], weights: Losse
     return Scanned(scan=scan, offset_cap=(1.0 - model["offset_cap"]) * offsets, jump=max(tail - scan, 0.0), alone=alone)
 
 
-def _with_orders(positions: Sequence[Line], orders: Sequence[Line], columns: int, part: str) -> list[float]:
+def with_orders(positions: Sequence[Line], orders: Sequence[Line], columns: int, part: str) -> list[float]:
+    """What lines lose in each scenario, with every order at its worst fill."""
     held, added = losses_of(positions, columns, part), order_losses(orders, columns, part)
     return [a + b for a, b in zip(held, added, strict=True)]
 
@@ -439,96 +412,3 @@ def group_terms(
         initial, maintenance = (math.fsum(t[i] for t in terms.values()) for i in (0, 1))
         terms["option_value"] = (max(-net, -initial), max(-net, -maintenance))
     return terms
-
-
-def unsettled(group: Group) -> float:
-    """P&L since entry that was not paid: of everything but spot and options, whose premium was."""
-    paid = [
-        line.row.contract.family == "spot" or (line.row.is_option and line.row.contract.premium == "upfront")
-        for line in group.positions
-    ]
-    return math.fsum(gain_since(line) for line, is_paid in zip(group.positions, paid, strict=True) if not is_paid)
-
-
-def status(equity: float, initial: float, maintenance: float) -> str:
-    """Meeting a requirement exactly is enough."""
-    if equity < maintenance:
-        return "liquidation"
-    return "healthy" if equity >= initial else "restricted"
-
-
-def margin(pool: Pool, market: Market, model: Model, columns: tuple[int, int], weights: Losses | None = None) -> Answer:
-    """One pool: equity, requirement, status.
-
-    With collateral in the scenarios it stands among the positions of the first portfolio group, without haircuts and
-    without a wrong-way term.
-    """
-    at = next((i for i, g in enumerate(pool.groups) if g.mode == "portfolio"), None)
-    inside = model["collateral"]["mode"] == "scenario" and at is not None
-    counted = recognise(pool.holdings, model["collateral"], by_rule=not inside)
-    held = tuple(Line(row=row, quantity=h.amount) for row, h in zip(pool.held, pool.holdings, strict=True))
-    margined = tuple(
-        Group(mode=g.mode, positions=(*g.positions, *held), orders=g.orders) if inside and i == at else g
-        for i, g in enumerate(pool.groups)
-    )
-    terms = tuple(group_terms(g, market, model, columns, weights) for g in margined)
-    collateral = math.fsum(c.recognised for c in counted)
-    paid = math.fsum(unsettled(g) for g in pool.groups)
-    others = math.fsum(counted_value(g, model, options=False) for g in pool.groups)
-    options = math.fsum(counted_value(g, model, options=True) for g in pool.groups)
-    value = others + (options if model["option_value"] == "equity" else 0.0)
-    extra = 0.0
-    if not inside:
-        covered = [covered_loss(g, model, columns, weights) for g in margined]
-        extra = wrong_way(pool, counted, covered, collateral + paid + others + options, model, columns[0], weights)
-    factor, equity = model["wrong_way"]["factor"], collateral + paid + value
-    initial, maintenance = (
-        math.fsum(t[i] for g in terms for t in g.values()) + factor[name] * extra
-        for i, name in enumerate(("initial", "maintenance"))
-    )
-    return Answer(
-        collateral=collateral,
-        unsettled=paid,
-        position_value=value,
-        equity=equity,
-        wrong_way=extra,
-        terms=terms,
-        initial=initial,
-        maintenance=maintenance,
-        status=status(equity, initial, maintenance),
-        counted=tuple(counted),
-    )
-
-
-def covered_loss(group: Group, model: Model, columns: tuple[int, int], weights: Losses | None = None) -> float:
-    """The loss of a group's positions that is not the collateral's: its scan, with the offset cap where it applies."""
-    found = scanned(group, model, columns, weights)
-    return found.scan + (found.offset_cap if group.mode == "portfolio" else 0.0)
-
-
-def wrong_way(
-    pool: Pool,
-    counted: Sequence[Counted],
-    covered: Sequence[float],
-    worth: float,
-    model: Model,
-    columns: int,
-    weights: Losses | None = None,
-) -> float:
-    """What collateral falls short when it falls with the positions, beyond its haircuts.
-
-    x is the joint risk of positions, orders and collateral that neither the scans nor the haircuts cover. Of a pool
-    `worth` W only what the positions need matters: x·min(1, covered/(W − x)). So W ≥ covered + this if and only if
-    W − x ≥ covered. Nothing without collateral or without positions.
-    """
-    need = math.fsum(covered)
-    if need == 0.0 or not pool.holdings:
-        return 0.0
-    lines = [line for g in pool.groups for line in g.positions]
-    lines += [Line(row=row, quantity=h.amount) for row, h in zip(pool.held, pool.holdings, strict=True)]
-    orders = [o for g in pool.groups for o in g.orders]
-    joint = measure(_with_orders(lines, orders, columns, "regular"), model["measure"], weights)
-    taken = math.fsum(c.gross - c.recognised for c in counted)
-    beyond = max(joint - need - taken, 0.0)
-    left = worth - beyond
-    return beyond * (need / left if left > need else 1.0)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin.accounts.health import Status, margin_ratio, status
-from spec import margin as plain
+from spec import accounts as plain
 
 amounts = st.floats(-1e18, 1e18) | st.sampled_from((0.0, 1.0, 5e-324))
 

@@ -220,19 +220,19 @@ class MarginCase:
         return margin(self.book, self.snapshot, self.model)
 
     @cached_property
-    def plain(self) -> dict[str, plain.Answer]:
+    def plain(self) -> dict[str, plain_accounts.Answer]:
         """The answer of the twin for each pool, over the same R and sensitivities."""
         now, model = plain_market(self.market), msgspec.to_builtins(self.model)
         regular = self.result.plan.scenarios.regular
         columns = (regular, len(self.result.plan.scenarios) - regular)
         weights = self.result.plan.scenarios.weight[:regular].tolist()
         return {
-            name: plain.margin(pool, now, model, columns, weights)
+            name: plain_accounts.margin(pool, now, model, columns, weights)
             for account in self.accounts
             for name, pool in self.pools(account).items()
         }
 
-    def pools(self, account: Account) -> dict[str, plain.Pool]:
+    def pools(self, account: Account) -> dict[str, plain_accounts.Pool]:
         """The pools of an account as the twin sees them."""
 
         def holding_of(raw: Mapping[str, Any]) -> tuple[PlainHolding, plain.Row]:

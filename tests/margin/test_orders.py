@@ -11,6 +11,7 @@ from crossmargin.instruments.terms import Spot
 from crossmargin.margin import document as doc
 from crossmargin.portfolio.document import Group, Order, Position
 from spec import margin as plain
+from spec.accounts import Pool
 from tests.margin.books import MarginCase, margin_cases, replace, small_model
 from tests.margin.desk import BTC_PERP, ETH_PERP, account, desk, desk_market, group, orders, plain_model, required
 
@@ -68,7 +69,7 @@ def test_scan_is_the_worst_over_all_fills(c: MarginCase):
                 check_scan(c, name, pool, regular)
 
 
-def check_scan(c: MarginCase, name: str, pool: plain.Pool, regular: int) -> None:
+def check_scan(c: MarginCase, name: str, pool: Pool, regular: int) -> None:
     mine = [g for g in range(len(c.book.groups)) if c.book.pools[c.book.group_pool[g]] == name]
     for g, group_ in zip(mine, pool.groups, strict=True):
         if group_.mode == "portfolio":
