@@ -4,8 +4,6 @@ Written from Cboe's page on strategy-based margin (Rule 10.3), FINRA 4210(f)(2) 
 one option contract or one lot of shares; amounts are decimals, USD.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal

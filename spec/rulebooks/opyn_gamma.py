@@ -3,8 +3,6 @@
 References: rulebooks, section on Opyn Gamma; prices and sizes are fractions of their unit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache

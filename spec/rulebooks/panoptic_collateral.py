@@ -1,7 +1,5 @@
 """Panoptic v1's collateral leg by leg, from section 19 of the rulebooks."""
 
-from __future__ import annotations
-
 
 def sell_ratio(utilisation: float, *, strangle: bool) -> float:
     """20 % to half use, 100 % from 90 %; a strangle starts at 10 %."""

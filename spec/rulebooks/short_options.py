@@ -3,8 +3,6 @@
 References: rulebooks of Deribit (2.1), Bybit (cross mode) and Aevo (standard). V is the mark a coin.
 """
 
-from __future__ import annotations
-
 
 def deribit_inverse(*, call: bool, strike: float, index: float, mark: float) -> tuple[float, float]:
     """Initial and maintenance margin in coins."""

@@ -23,6 +23,7 @@ _MODULES: Final = (
     "hyperliquid.portfolio",
     "mango.accounts",
     "opyn.account",
+    "panoptic.account",
     "synthetix.perpetuals",
     "vega.lognormal",
 )
