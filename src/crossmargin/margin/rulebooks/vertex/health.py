@@ -109,7 +109,7 @@ def product_health(product: Product | None, level: Level) -> float:
 
 
 def spread_credit(asset: Asset, level: Level) -> float:
-    """basis·(p_spot + p_perp)·(spread weight − existing) for opposite sides; never below zero, long weights being at most one.
+    """basis·(p_spot + p_perp)·(spread weight − existing) for opposite sides. Not negative: long weights are at most 1.
 
     basis = matched amount; existing = (w_spot,long + w_perp,long)/2; spread weight = 1 − (1 − w_long)/5 with w_long of
     the perpetual where spot is long, of the spot where it is short.
