@@ -1,0 +1,1 @@
+"""OKX multi-currency margin, cross mode."""
