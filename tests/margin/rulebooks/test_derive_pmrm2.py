@@ -6,12 +6,14 @@ import math
 from decimal import Decimal
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.margin.rulebooks.derive import pmrm, pmrm2
+from crossmargin.margin.rulebooks.derive.building import vol_multipliers
 from crossmargin.margin.rulebooks.derive.native import (
     Collateral,
     ExpiryFeed,
@@ -101,6 +103,27 @@ def test_collateral_does_not_hear_the_perpetual():
     assert pmrm2.margin_of(held(collaterals=(coin,), feeds=doubted), MAIN).oracle[0] == 0.0
     # Nor does anything where no perpetual is held; with one, 100 for it and nothing for the collateral.
     assert pmrm2.margin_of(held(perp=1.0, collaterals=(coin,), feeds=doubted), MAIN).oracle[0] == pytest.approx(100.0)
+
+
+def test_a_perpetual_that_is_not_held_is_not_doubted():
+    doubted = market(expiry(), perp_confidence=0.0)
+    assert pmrm2.margin_of(held(option(100.0, 1.0), feeds=doubted), MAIN).oracle[0] == 0.0
+    assert pmrm2.margin_of(held(option(100.0, 1.0), perp=1.0, feeds=doubted), MAIN).oracle[0] == pytest.approx(200.0)
+
+
+def test_thirty_days_are_short_and_a_second_more_is_long():
+    shock = replaced(MAIN.vol_shock, days_floor=60.0)
+    # g = (30/60)^power: 0.3 to thirty days, 0.13 beyond; up 50 %, down 30 % of it.
+    up, down = vol_multipliers(np.asarray([MONTH, MONTH + 1]), shock)
+    assert up.tolist() == pytest.approx([1.0 + 0.5 * 0.5**0.3, 1.0 + 0.5 * 0.5**0.13])
+    assert down.tolist() == pytest.approx([1.0 - 0.3 * 0.5**0.3, 1.0 - 0.3 * 0.5**0.13])
+
+
+def test_the_least_volatilities_are_worth_their_payoff():
+    feeds = market(expiry(forward=110.0))
+    for vol in (0.0, 1e-300, 1e-60, 1e-20):
+        margins = pmrm2.margin_of(held(option(100.0, 2.0, vol=vol), feeds=feeds), MAIN)
+        assert margins.option_value[0] == pytest.approx(20.0)
 
 
 def test_doubt_about_an_expiry_counts_longs_and_shorts():
@@ -291,6 +314,8 @@ def test_missing_feeds_are_named():
         pmrm2.margin_of(held(Option(seconds_to_expiry=MONTH, strike=1.0, right="put", amount=1.0)), MAIN)
     with pytest.raises(MissingFactors, match="perp:BTC"):
         pmrm2.margin_of(held(perp=1.0, feeds=market(perp_price=None)), MAIN)
+    with pytest.raises(UnknownName, match="right"):
+        pmrm2.margin_of(held(option(100.0, 1.0, right="C")), MAIN)
     with pytest.raises(UnknownName, match="DOGE"):
         pmrm2.margin_of(held(collaterals=(Collateral(asset="DOGE", amount=1.0, price=1.0),)), MAIN)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
 import numpy as np
 
+from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, IntArray, require_finite, tally
 from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.margin.rulebooks.derive.building import segment_sums, svi_vols
@@ -27,6 +29,7 @@ from crossmargin.margin.rulebooks.derive.native import (
 
 # Markets stand apart by this many seconds in the one key by which an option finds its feed.
 _MARKET_S = 1 << 40
+_RIGHTS: Final = {"call": 1.0, "put": -1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -184,7 +187,9 @@ def _option_columns(portfolios: Sequence[Portfolio]) -> tuple[OptionColumns, Exp
     seconds = np.fromiter((o.seconds_to_expiry for o in held), np.int64, len(held))
     feed = _feed_rows(table, market * _MARKET_S + seconds, held)
     strike, amount = _floats(o.strike for o in held), _floats(o.amount for o in held)
-    right = np.fromiter((1.0 if o.right == "call" else -1.0 for o in held), np.float64, len(held))
+    for unknown in {o.right for o in held} - _RIGHTS.keys():
+        check.known(unknown, _RIGHTS, "right", where="options")
+    right = _floats(_RIGHTS[o.right] for o in held)
     _check_options(strike, amount)
     order = np.lexsort((right, strike, feed, account))
     account, feed = account[order], feed[order]
