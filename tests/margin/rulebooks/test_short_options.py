@@ -158,13 +158,7 @@ def test_segregated_accounts_are_pointed_out():
 
 @pytest.mark.parametrize("rulebook", [bybit.RULEBOOK, aevo.RULEBOOK])
 def test_book_at_venues_of_linear_options(rulebook):
-    book = account(
-        ("BTC-C.V", -1.0, 99_000.0),
-        (CALL, -1.0),
-        ("ETH-P.V", 1.0),
-        orders=(("BTC-X.V", 2.0),),
-        collateral={"USDC": 5.0},
-    )
+    book = account(("BTC-C.V", -1.0, 99_000.0), ("ETH-P.V", 1.0), orders=(("BTC-X.V", 2.0),), collateral={"USDC": 5.0})
     found = ask(rulebook, book)
     value = values_usd(book.table, world())[book.table.row["BTC-C.V"]]
     put = values_usd(book.table, world())[book.table.row["BTC-X.V"]]
@@ -172,8 +166,21 @@ def test_book_at_venues_of_linear_options(rulebook):
     fee = min(0.0003 * 100_000.0, 0.125 * put) if is_bybit else 0.0
     expected = 10_000.0 + (99_000.0 if is_bybit else value) + 2 * (put + fee)
     assert found.initial_usd == pytest.approx(expected)
-    assert set(found.refused) == {CALL, "ETH-P.V"}
+    assert found.refused == ("ETH-P.V",)
     assert found.equity_usd == 5.0
+    assert found.certainty == "approximate"
+
+
+@pytest.mark.parametrize("rulebook", [bybit.RULEBOOK, aevo.RULEBOOK])
+def test_inverse_options_are_read_as_linear_ones(rulebook):
+    book = account((CALL, -1.0, 0.5), (PUT, -2.0))
+    found = ask(rulebook, book)
+    value = dict(zip(book.table.ids, values_usd(book.table, world()), strict=True))
+    # Both 10 % out of the money: the floor of 10 %. Bybit keeps the half coin that the call was sold for.
+    call = 50_000.0 if rulebook.id.startswith("bybit") else value[CALL]
+    assert found.initial_usd == pytest.approx(3 * 10_000.0 + call + 2 * value[PUT])
+    assert found.certainty == "exact"
+    assert found.notes == ("inverse options are read as linear ones",)
 
 
 def test_collateral_counts_at_its_ratio_and_debt_in_full():

@@ -263,10 +263,13 @@ def _listed(book: Book, snapshot: Snapshot, row: int, line: _Line, value: float)
 
 
 def option_term(margins: Iterable[OptionMargin], settle_usd: dict[str, float], name: str) -> RuleTerm:
-    """The options of one coin as a term, USD."""
+    """The options of one coin as a term, USD; venues state positions exactly, and orders less so."""
     rows = tuple(margins)
+    orders = any(m.orders for m in rows)
     return RuleTerm(
         name=name,
+        certainty="approximate" if orders else "exact",
+        note="orders: what buys would pay, and initial margin of the shorts that sells would open" if orders else "",
         initial=math.fsum((m.initial + m.orders) * settle_usd[m.settle] for m in rows),
         maintenance=math.fsum(m.maintenance * settle_usd[m.settle] for m in rows),
     )
@@ -316,21 +319,37 @@ def book_margin(portfolio: OptionPortfolio, parameters: OptionParameters, *, whe
 def linear_answer(book: Book, snapshot: Snapshot, parameters: OptionParameters, *, rulebook: str) -> RuleResult:
     """The answer of a venue that lists linear options alone, for a book of one account.
 
-    Whatever else the account holds is refused by name. Option values are not in the equity. Raises `InvalidInput` for
-    more than one account, `MissingFactors` where the market lacks a price.
+    An inverse option is read as a linear one of its size in coins; whatever else the account holds is refused by name.
+    Option values are not in the equity. Raises `InvalidInput` for more than one account, `MissingFactors` where the
+    market lacks a price.
     """
     held = read_holdings(book, snapshot, families=(), where=rulebook)
-    options = read_options(book, snapshot, coins=parameters.coins, inverse=False)
-    found = book_margin(OptionPortfolio(options=options.options), parameters, where=rulebook)
+    options = read_options(book, snapshot, coins=parameters.coins, inverse=True)
+    linear = {coin: tuple(as_linear(o, snapshot, coin) for o in rows) for coin, rows in options.options.items()}
+    usd = {o.settle: snapshot.asset_price(o.settle) for rows in linear.values() for o in rows}
+    found = book_margin(OptionPortfolio(options=linear), parameters, where=rulebook)
     equity, left_out = _collateral_usd(held, parameters.collateral)
+    inverse = any(o.inverse for rows in options.options.values() for o in rows)
     return summed(
         rulebook,
         parameters.date,
-        [option_term(rows, options.settle_usd, f"options {coin}") for coin, rows in found.options.items()],
+        [option_term(rows, usd, f"options {coin}") for coin, rows in found.options.items()],
         equity,
-        notes=held.notes,
+        notes=(*held.notes, *(("inverse options are read as linear ones",) if inverse else ())),
         refused=(*(r for r in held.refused if r.removeprefix("order ") not in options.names), *left_out),
     )
+
+
+def as_linear(option: ListedOption, snapshot: Snapshot, coin: str) -> ListedOption:
+    """An inverse option with its prices in the quote currency of `coin`; a linear one as it is."""
+    if not option.inverse:
+        return option
+    prices = {
+        name: value * option.index
+        for name in ("mark", "entry", "buy_price", "sell_price")
+        if (value := getattr(option, name)) is not None
+    }
+    return msgspec.structs.replace(option, inverse=False, settle=snapshot.underlyings[coin].quote, **prices)
 
 
 def _collateral_usd(held: Holdings, ratios: Mapping[str, float]) -> tuple[float, tuple[str, ...]]:
