@@ -186,6 +186,13 @@ def test_many_contracts_are_paired_exactly():
     assert used == [abs(x.quantity) for x in legs]
 
 
+def test_a_million_contracts_cost_a_million_times_one():
+    legs = [("put", 90, 1, 1), ("put", 95, 2, -1), ("call", 105, 3, -1), ("call", 110, 1, 1)]
+    one, many = (margin_of(desk(100, *(leg(r, k, p, q * n) for r, k, p, q in legs)), shipped()) for n in (1, 10**6))
+    assert many.initial.requirement == 10**6 * one.initial.requirement == 10**6 * 200
+    assert names(many.initial) == [(10**6, "iron condor")]
+
+
 def test_nothing_costs_nothing():
     found = margin_of(desk(100, leg("call", 100, 1, 0)), shipped())
     assert (found.initial.gross, found.initial.strategies) == (0, ())

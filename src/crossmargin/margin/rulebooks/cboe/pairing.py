@@ -128,7 +128,7 @@ def best_pairing(sheet: Sheet, purpose: Purpose) -> tuple[Held, ...]:
 
 
 def _solve(program: _Program) -> FloatArray:
-    """The optimal columns; HiGHS closes the gap to its bound, which is asserted to a tenth of a cent."""
+    """The optimal columns; HiGHS closes the gap to its bound, asserted to a tenth of a cent (or a billionth)."""
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 half a second only this rule needs
     from scipy.sparse import csr_array  # noqa: PLC0415 with the above
 
@@ -144,7 +144,9 @@ def _solve(program: _Program) -> FloatArray:
     assert found.success, f"a pairing always exists, each leg alone: {found.message}"
     gap = float(found.fun) - float(found.mip_dual_bound)
     assert gap <= 0.1 + 1e-9 * abs(float(found.fun)), f"not proved optimal: {gap} cents remain"
-    return np.asarray(np.rint(found.x))
+    counts = np.asarray(np.rint(found.x))
+    assert (program.uses() @ counts == program.held).all(), "a contract is used twice, or left out"
+    return counts
 
 
 def _read(program: _Program, counts: FloatArray) -> tuple[Held, ...]:

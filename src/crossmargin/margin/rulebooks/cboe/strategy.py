@@ -137,6 +137,7 @@ RULEBOOK = Rulebook(
     evaluate=evaluate,
     open_parts=(
         "maintenance minimums of hedged shares are general knowledge, not confirmed in the rule's text",
+        "a cash account is taken to hold spreads of European, cash-settled options; it may hold no others",
         "brokers may ask for more",
     ),
 )
