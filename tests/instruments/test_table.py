@@ -23,7 +23,7 @@ from crossmargin.instruments.terms import (
     Sensitivities,
     Spot,
 )
-from tests.strategies import AS_OF_MS, YEAR_MS, contracts, few, markets
+from tests.strategies import AS_OF_MS, YEAR_MS, american_terms, contracts, few, markets
 
 NOW_NS = AS_OF_MS * 1_000_000
 EXPIRY = AS_OF_MS + YEAR_MS
@@ -57,7 +57,7 @@ def altered(terms: AnyTerms, **fields: object) -> AnyTerms:
 @given(st.data())
 def test_every_field_lands_in_its_column(data: st.DataObject):
     market = data.draw(markets())
-    terms = data.draw(contracts(market))
+    terms = (*data.draw(contracts(market)), data.draw(american_terms(market, "AMERICAN.X")))
     table = build_table(terms, now_ns=int(market.as_of) * 1_000_000)
     assert table.ids == tuple(t.id for t in terms)
     for i, t in enumerate(terms):
@@ -70,6 +70,11 @@ def test_every_field_lands_in_its_column(data: st.DataObject):
         assert table.multiplier[i] == getattr(t, "multiplier", 1.0)
         assert table.strike[i] == getattr(t, "strike", 0.0)
         assert table.right[i] == {"call": 1.0, "put": -1.0}.get(getattr(t, "right", ""), 0.0)
+        american = getattr(t, "exercise", "") == "american"
+        assert table.american[i] == american
+        assert table.on_future[i] == (getattr(t, "deliverable", "") == "future")
+        assert table.upfront[i] == (getattr(t, "premium", "upfront") == "upfront")
+        assert table.discounted[i] == (american or getattr(t, "discounted", False))
         expiry = getattr(t, "expiry", None)
         assert table.expiry_ns[i] == (NEVER_NS if expiry is None else expiry * 1_000_000)
         assert table.venues[table.venue[i]] == t.id.rpartition(".")[2]

@@ -18,7 +18,7 @@ from crossmargin.valuation.options import option_block
 from crossmargin.valuation.pnl import pnl, values_usd
 from crossmargin.valuation.world import World, tenor_scale
 from tests.cases import Case, case, cases, gross_usd
-from tests.strategies import AS_OF_MS, DAY_MS, YEAR_MS, american_terms, few, markets
+from tests.strategies import AS_OF_MS, DAY_MS, YEAR_MS, american_terms, few, markets, scenario_columns
 from tests.worlds import flat_surface, market, underlying, unit_pnl
 
 
@@ -107,6 +107,54 @@ def test_equal_columns_are_priced_once_and_all_filled(c: Case):
     for j in range(len(c.scenarios)):
         alone = World(snapshot=c.snapshot, scenarios=c.scenarios.take(np.asarray([j])))
         assert np.array_equal(option_block(c.table, alone, rows)[:, 0], block[:, j])
+
+
+@few
+@given(st.data())
+def test_options_of_one_expiry_share_nothing_that_differs(data: st.DataObject):
+    """Payout, settlement, discounting and exercise side by side at one expiry, each as if it stood alone."""
+    document = data.draw(markets())
+    expiry = AS_OF_MS + 2 * YEAR_MS
+    kinds = [
+        {"payout": payout, "settle": settle, "discounted": discounted, "exercise": exercise, "deliverable": deliverable}
+        for payout, settle in (("linear", "USD"), ("linear", "USDC"), ("quanto", "EUR"), ("inverse", "ETH"))
+        for discounted in (True, False)
+        for exercise, deliverable in (("european", "spot"), ("american", "spot"), ("american", "future"))
+        if not (payout == "inverse" and exercise == "american")
+    ]
+    terms = tuple(
+        Option(id=f"O{i}", underlying="ETH", expiry=expiry, strike=1_500.0, right="call", **kind)
+        for i, kind in enumerate(kinds)
+    )
+    columns, rules = data.draw(scenario_columns(document, terms))
+    both = case(document, terms, columns, rules)
+    together = pnl(both.table, both.snapshot, both.scenarios).values
+    for i, one in enumerate(terms):
+        alone = case(document, (one,), columns, rules)
+        assert np.array_equal(pnl(alone.table, alone.snapshot, alone.scenarios).values[0], together[i])
+
+
+def test_columns_that_move_only_the_settlement_asset_are_told_apart():
+    stable = doc.Asset(name="USDC", reference="USD")
+    world = market(
+        underlying("X", 100.0, surface=flat_surface(0.5), quote="EURC"),
+        underlying("EUR", 1.1),
+        assets=(stable, doc.Asset(name="X", reference="X"), doc.Asset(name="EURC", reference="EUR")),
+    )
+    linear, coin = option(settle="USDC"), option(payout="inverse", settle="X")
+    still = value(world, linear), value(world, coin)
+    assert unit_pnl_beside_nothing(world, linear, {"peg:USDC": -0.1}) == pytest.approx(-0.1 * still[0])
+    for move in ({"peg:EURC": -0.1}, {"fx:EUR": -0.1}):
+        assert unit_pnl_beside_nothing(world, coin, move) == pytest.approx(-0.1 * still[1])
+
+
+def unit_pnl_beside_nothing(document: doc.MarketDocument, terms: Option, shocks: dict[str, float]) -> float:
+    """P&L in a column that stands beside one in which nothing moves."""
+    snapshot = build_snapshot(document)
+    columns = collect(Scenario(label=str(i), family="price", shocks=s) for i, s in enumerate(({}, shocks)))
+    found = pnl(build_table([terms], now_ns=snapshot.time_ns), snapshot, columns).values[0]
+    assert found[0] == 0.0
+    return float(found[1])
 
 
 SMILE = doc.Surface(slices=(doc.Slice(expiry=AS_OF_MS + YEAR_MS, a=0.02, b=0.1, rho=-0.5, m=0.0, sigma=0.2),))
