@@ -147,7 +147,9 @@ class Fx(_Part, frozen=True, kw_only=True):
 class SensitivityParameters(_Part, frozen=True, kw_only=True):
     """One calibration. `effective` and `until` are its first and last day (ISO 8601); without `until` it is refused
     `LIFE_DAYS` after `effective`. Concentration counts at the margin periods in `concentrated` alone: the thresholds
-    are of ten days, and the method has none of one day. `risk_class_correlation` [class, class] in the order of `RISK_CLASSES`."""
+    are of ten days, and the method has none of one day. `risk_class_correlation` [class, class] in the order of
+    `RISK_CLASSES`.
+    """
 
     name: str
     source: str

@@ -48,8 +48,11 @@ class RatesTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BucketTables:
-    """By bucket, Residual last: weights, correlations, thresholds in USD (infinite without
-    concentration); `between` [bucket, bucket] has a zero diagonal, and zeros for Residual. `sigma` [bucket] turns a vega per vol point into a volatility-weighted one."""
+    """By bucket, Residual last: weights, correlations, and thresholds in USD, infinite without concentration.
+
+    `between` [bucket, bucket] has a zero diagonal, and zeros for Residual. `sigma` [bucket] turns a vega per vol point
+    into a volatility-weighted one.
+    """
 
     buckets: dict[str, int]
     tenors: dict[str, int]
