@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from crossmargin.instruments.terms import AnyTerms, Future, Option, Perpetual, Spot
@@ -18,6 +19,7 @@ SPOTS = {"BTC": 100_000.0, "ETH": 4_000.0, "SOL": 200.0, "PEPE": 0.01}
 EXPIRY = AS_OF_MS + YEAR_MS // 4
 
 
+@cache
 def _terms() -> tuple[AnyTerms, ...]:
     terms: list[AnyTerms] = []
     for coin in SPOTS:
@@ -31,6 +33,7 @@ def _terms() -> tuple[AnyTerms, ...]:
     return tuple(terms)
 
 
+@cache
 def world() -> Snapshot:
     """Flat volatility of a half, no carry."""
     return build_snapshot(market(*(underlying(c, s, surface=flat_surface(0.5)) for c, s in SPOTS.items())))

@@ -86,6 +86,7 @@ def whole_maintenance(table: BracketTable, notional: float) -> float:
 
 def bracket_initial(table: BracketTable, notional: float, leverage: float) -> float:
     """N over the chosen leverage, or the largest that its tier allows where that is less."""
+    check.positive(leverage, "leverage", where="bracket table")
     return notional / min(leverage, table.brackets[tier_of(table, notional)].leverage_max)
 
 

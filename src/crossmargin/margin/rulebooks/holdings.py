@@ -78,6 +78,7 @@ class Holdings:
 class _Line:
     quantity: float = 0.0
     gain: float = 0.0
+    size: float = 0.0
     cost: float = 0.0
     buys: float = 0.0
     sells: float = 0.0
@@ -110,7 +111,7 @@ def read_holdings(book: Book, snapshot: Snapshot, *, families: Collection[Family
     price = marks(book.table, snapshot)
     reading = _Reading()
     _read_positions(reading, book, price, families)
-    _read_orders(reading, book, families)
+    _read_orders(reading, book, price, families)
     for row, amount in zip(book.holdings.instrument, book.holdings.quantity, strict=True):
         _hold(reading, book.table.assets[book.table.settle[row]], float(amount))
     found = sorted(reading.lines.items(), key=lambda item: book.table.ids[item[0]])
@@ -128,8 +129,10 @@ def _hold(reading: _Reading, asset: str, amount: float) -> None:
     reading.balances[asset] = reading.balances.get(asset, 0.0) + amount
 
 
-def _readable(book: Book, row: int, families: Collection[Family]) -> bool:
-    return book.table.family[row] in families and book.table.payout[row] != PayoutCode.QUANTO
+def _readable(book: Book, row: int, price: Marks, families: Collection[Family]) -> bool:
+    """No venue here lists quantos, nor prices that may be negative."""
+    listed = book.table.family[row] in families and book.table.payout[row] != PayoutCode.QUANTO
+    return bool(listed and price.price[row] > 0.0)
 
 
 def _read_positions(reading: _Reading, book: Book, price: Marks, families: Collection[Family]) -> None:
@@ -138,14 +141,15 @@ def _read_positions(reading: _Reading, book: Book, price: Marks, families: Colle
         quantity, entry = float(held.quantity[at]), float(held.price[at])
         if book.table.family[row] == Family.SPOT:
             _hold(reading, book.table.assets[book.table.settle[row]], quantity)
-        elif not _readable(book, row, families) or not price.price[row] > 0.0:
+        elif not _readable(book, row, price, families):
             reading.refused.append(book.table.ids[row])
         else:
             line = reading.lines.setdefault(row, _Line())
             entry = float(price.price[row]) if math.isnan(entry) else entry
             line.quantity += quantity
             line.gain += _gain(book, price.price, row, quantity, entry) * float(price.settle_usd[row])
-            line.cost += quantity / entry if book.table.payout[row] == PayoutCode.INVERSE else quantity * entry
+            line.size += abs(quantity)
+            line.cost += abs(quantity) * (1.0 / entry if book.table.payout[row] == PayoutCode.INVERSE else entry)
 
 
 def _gain(book: Book, price: FloatArray, row: int, quantity: float, entry: float) -> float:
@@ -156,9 +160,9 @@ def _gain(book: Book, price: FloatArray, row: int, quantity: float, entry: float
     return scale * (float(price[row]) - entry)
 
 
-def _read_orders(reading: _Reading, book: Book, families: Collection[Family]) -> None:
+def _read_orders(reading: _Reading, book: Book, price: Marks, families: Collection[Family]) -> None:
     for at, row in enumerate(book.orders.instrument.tolist()):
-        if not _readable(book, row, families):
+        if not _readable(book, row, price, families):
             reading.refused.append(f"order {book.table.ids[row]}")
             continue
         line = reading.lines.setdefault(row, _Line())
@@ -175,7 +179,7 @@ def _contract(row: int, line: _Line, book: Book, snapshot: Snapshot, price: Mark
     mark = float(price.price[row]) * quote_usd
     inverse = bool(table.payout[row] == PayoutCode.INVERSE)
     per = float(price.notional_usd[row]) / mark
-    entry = _mean_entry(line, inverse=inverse) * quote_usd if line.quantity and line.cost else mark
+    entry = _mean_entry(line, inverse=inverse) * quote_usd if line.size else mark
     return Contract(
         instrument=table.ids[row],
         coin=coin,
@@ -193,7 +197,8 @@ def _contract(row: int, line: _Line, book: Book, snapshot: Snapshot, price: Mark
 
 
 def _mean_entry(line: _Line, *, inverse: bool) -> float:
-    return abs(line.quantity / line.cost if inverse else line.cost / line.quantity)
+    """By size, whichever way each part was dealt: the mean of inverse contracts is harmonic."""
+    return line.size / line.cost if inverse else line.cost / line.size
 
 
 def by_coin(contracts: Iterable[Contract]) -> dict[str, Contract]:

@@ -43,6 +43,10 @@ class SpotMarket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scale_start: int = 0
     deposits_value: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("imf", "scale_start", "deposits_value"):
+            whole(getattr(self, name), name, 0, where="drift spot market")
+
 
 class PerpMarket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ratios of a perpetual and weights of its unsettled gain. Zero `gain_max` puts no limit on the market's net
@@ -57,6 +61,10 @@ class PerpMarket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     gain_net: int = 0
     high_leverage: Weights | None = None
     in_settlement: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("imf", "gain_imf", "gain_max"):
+            whole(getattr(self, name), name, 0, where="drift perpetual market")
 
 
 class SpotPosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
