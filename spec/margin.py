@@ -373,7 +373,16 @@ def rule_term(group: Group, market: Market, model: Model) -> tuple[float, float]
             size = max(abs(most), abs(least)) * row.notional
             initial.append(bracketed(size, rule["tiers"], "initial"))
             maintenance.append(bracketed(size, rule["tiers"], "maintenance"))
-    return math.fsum(initial), math.fsum(maintenance)
+    cost = math.fsum(fill_cost(o, model) for o in group.orders)
+    return math.fsum(initial) + cost, math.fsum(maintenance) + cost
+
+
+def fill_cost(order: Line, model: Model) -> float:
+    """What a fill takes from the equity of a group by rule: a limit through the mark, a premium not credited."""
+    row, lost = order.row, 0.0
+    if row.is_option and row.contract.premium == "upfront":
+        lost = (1.0 - model["long_option_credit"]) * max(order.quantity * row.value, 0.0)
+    return max(lost - gain_since(order), 0.0)
 
 
 def _rows(lines: Iterable[Line]) -> list[Row]:
@@ -399,12 +408,25 @@ def counted_value(group: Group, model: Model, *, options: bool) -> float:
     return math.fsum(total)
 
 
+def _is_bought(line: Line) -> bool:
+    return line.row.is_option and line.row.contract.premium == "upfront" and line.quantity > 0.0
+
+
+def _at_most(terms: dict[str, tuple[float, float]], value: float) -> dict[str, tuple[float, float]]:
+    """Terms scaled down to a total of `value`: options bought cannot lose more than that."""
+    initial, maintenance = (math.fsum(t[i] for t in terms.values()) for i in (0, 1))
+    scale = value / initial if initial > value else 1.0
+    return {name: (t[0] * scale, t[0] * scale if maintenance > value else t[1]) for name, t in terms.items()}
+
+
 def group_terms(
     group: Group, market: Market, model: Model, columns: tuple[int, int], weights: Losses | None = None
 ) -> dict[str, tuple[float, float]]:
     """Every term of a group; where the model says so, net option value is subtracted, down to nothing required."""
     if group.mode == "portfolio":
         terms = portfolio_terms(group, market, model, columns, weights)
+        if all(_is_bought(line) for line in group.positions if line.quantity) and not group.orders:
+            terms = _at_most(terms, counted_value(group, model, options=True))
     else:
         terms = {"rule": rule_term(group, market, model)}
     if model["option_value"] == "requirement":

@@ -19,7 +19,7 @@ def density_factor(k: float, a: float, b: float, rho: float, m: float, sigma: fl
 
 def ssvi_total_variance(k: float, theta: float, rho: float, eta: float, gamma: float) -> float:
     """SSVI with the power-law curvature (Gatheral and Jacquier, 2014, section 4)."""
-    phi = eta / (theta**gamma * (1.0 + theta) ** (1.0 - gamma))
+    phi = eta / (math.pow(theta, gamma) * math.pow(1.0 + theta, 1.0 - gamma))
     return theta / 2.0 * (1.0 + rho * phi * k + math.sqrt((phi * k + rho) ** 2 + 1.0 - rho**2))
 
 

@@ -17,11 +17,13 @@ from crossmargin.margin.exposure import Exposure
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stock:
-    """Lines of one kind as they are summed: `group`, `instrument`, `quantity` [line]."""
+    """Lines of one kind as they are summed: `group`, `instrument`, `quantity` [line], and what working orders are to
+    deal at, `price` [line] (NaN for the mark)."""
 
     group: IndexArray
     instrument: IndexArray
     quantity: FloatArray
+    price: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from crossmargin.margin.addons import Stock, addons
 from crossmargin.margin.document import MarginModel
 from crossmargin.margin.exposure import Exposure
 from crossmargin.margin.rule import RuleTable, rule_margin
-from crossmargin.margin.scan import Scan, ScanMatrix, scan
+from crossmargin.margin.scan import Scan, ScanMatrix, gain_since, scan
 from crossmargin.portfolio.book import Lines, Mode
 
 ROUNDING: Final = 1e-12  # relative: what two ways to add the same losses may differ by
@@ -97,10 +97,13 @@ def requirements_of(found: Scan, held: Stock, working: Stock, mode: IndexArray, 
         initial[:, column] = np.where(is_portfolio, factor.initial * amount, 0.0)
         maintenance[:, column] = np.where(is_portfolio, factor.maintenance * amount, 0.0)
     by_rule = (np.zeros(groups), np.zeros(groups))
+    cost = np.zeros(groups)
     if not is_portfolio.all():
         by_rule = rule_margin(held, working, terms.rules, terms.exposure, groups)
+        cost = _fill_costs(working, terms, groups)
     for target, amount in zip((initial, maintenance), by_rule, strict=True):
-        target[:, TERMS.index("rule")] = np.where(is_portfolio, 0.0, amount)
+        target[:, TERMS.index("rule")] = np.where(is_portfolio, 0.0, amount + cost)
+    _cap_at_value(initial, maintenance, held, working, is_portfolio, terms)
     if model.option_value == "requirement":
         _subtract_option_value(initial, maintenance, held, is_portfolio, terms)
     return Requirements(
@@ -127,7 +130,44 @@ def stock(lines: Lines) -> Stock:
 
 def working_orders(lines: Lines) -> Stock:
     """Orders with their group beside them, each on its own: a buy and a sell of one contract may not both fill."""
-    return Stock(group=lines.owner, instrument=lines.instrument, quantity=lines.quantity)
+    return Stock(group=lines.owner, instrument=lines.instrument, quantity=lines.quantity, price=lines.price)
+
+
+def _fill_costs(working: Stock, terms: Terms, groups: int) -> FloatArray:
+    """What filling the orders of groups by rule takes from their equity at once [group], USD.
+
+    The loss of a limit through the mark, and the premium of an option bought, which such a group counts in part only.
+    """
+    if working.price is None or not len(working.quantity):
+        return np.zeros(groups)
+    table, exposed = terms.table, terms.exposure
+    gain = gain_since(table, exposed, working.instrument, working.quantity, working.price)
+    paid_up_front = (exposed.is_option & table.upfront)[working.instrument]
+    value = np.maximum(working.quantity * exposed.value[working.instrument], 0.0)
+    lost = np.where(paid_up_front, (1.0 - terms.model.long_option_credit) * value, 0.0)
+    return tally(working.group, np.maximum(lost - gain, 0.0), groups)
+
+
+def _cap_at_value(
+    initial: FloatArray,
+    maintenance: FloatArray,
+    held: Stock,
+    working: Stock,
+    is_portfolio: BoolArray,
+    terms: Terms,
+) -> None:
+    """Options bought and paid for, and nothing else, never need more than they are worth: all they can lose."""
+    table, groups = terms.table, len(initial)
+    bought = (terms.exposure.is_option & table.upfront)[held.instrument] & (held.quantity > 0.0)
+    others = tally(held.group, (~bought & (held.quantity != 0.0)).astype(np.float64), groups)
+    others += tally(working.group, np.ones(len(working.group)), groups)
+    value = tally(held.group, np.where(bought, held.quantity * terms.exposure.value[held.instrument], 0.0), groups)
+    capped = is_portfolio & (others == 0.0)
+    total = initial.sum(axis=1)
+    over = capped & (total > value)
+    initial[over] *= (value / np.where(over, total, 1.0))[over, None]
+    also = capped & (maintenance.sum(axis=1) > value)  # then initial margin is too, and both are the value
+    maintenance[also] = initial[also]
 
 
 def counted_value(

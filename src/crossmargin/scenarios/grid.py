@@ -135,8 +135,8 @@ def _together(grid: Grid, snapshot: Snapshot, moved: dict[str, tuple[Underlying,
     rho = np.asarray([[snapshot.correlation_of(a, b) for b in names] for a in names])
     loading = np.linalg.eigh(rho)[1][:, -1]
     # The first of equals leads, so that no rounding decides which of two opposites goes down in "-4/4".
-    leader = int(np.argmax(np.abs(loading) >= np.abs(loading).max() * (1.0 - 1e-9)))
-    beta = loading / loading[leader]
+    first = int(np.argmax(np.abs(loading) >= np.abs(loading).max() * (1.0 - 1e-9)))
+    beta = loading / loading[first]
     for step in (s for s in range(-grid.steps, grid.steps + 1) if s):
         for direction in (-1, 0, 1):
             shocks: dict[str, float] = {}
