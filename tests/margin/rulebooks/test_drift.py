@@ -82,6 +82,17 @@ def test_strict_price_works_against_the_account():
     assert margin_of(Portfolio(spot=(borrow,)), "initial").requirement == 1_320 * USD
 
 
+def test_bids_that_would_repay_a_debt_do_not_help():
+    market = SpotMarket(
+        asset=Weights(initial=8_000, maintenance=9_000), liability=Weights(initial=12_000, maintenance=11_000)
+    )
+    short = SpotPosition(
+        market=market, tokens=-10 * COIN, price=100 * USD, price_mean=100 * USD, bids=10 * COIN, orders=1
+    )
+    # Filled, the debt of 1,200 would be a payment of 1,000; unfilled it stands, with a cent for the order.
+    assert margin_of(Portfolio(spot=(short,)), "initial").requirement == 1_200 * USD + 10_000
+
+
 def test_own_ratio_acts_on_initial_alone():
     held = Portfolio(perpetuals=(perp(10),), user_ratio=5_000)
     assert margin_of(held, "initial").requirement == 500 * USD

@@ -17,7 +17,7 @@ from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.brackets import BracketTable, bracket_maintenance, within_cap
 from crossmargin.margin.rulebooks.holdings import LINEAR, Contract, Holdings, read_holdings, split_listed
 from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleTerm
-from crossmargin.market.snapshot import USD, Snapshot
+from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 
 Action: TypeAlias = Literal["free", "reminder", "reduce only", "liquidation", "liquidation and claim"]
@@ -145,7 +145,7 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
     held = read_holdings(book, snapshot, families=LINEAR, where=RULEBOOK.id)
     listed, refused = split_listed(held, parameters.brackets)
     listed, oversized = within_cap(listed, parameters.brackets)
-    balances, unlisted = _balances(held, snapshot, parameters)
+    balances, unlisted = _balances(held, parameters)
     pnl = Balance(asset="P&L", index=1.0, collateral_rate=1.0, unrealised=math.fsum(c.pnl for c in listed))
     ratio = margin_of(Portfolio(balances=(*balances, pnl)))
     terms = [_term(_position(c, parameters), parameters) for c in listed]
@@ -183,21 +183,18 @@ def _scaled(name: str, maintenance: float, parameters: Parameters, certainty: Ce
     )
 
 
-def _balances(
-    held: Holdings, snapshot: Snapshot, parameters: Parameters
-) -> tuple[tuple[Balance, ...], tuple[str, ...]]:
+def _balances(held: Holdings, parameters: Parameters) -> tuple[tuple[Balance, ...], tuple[str, ...]]:
     found, refused = [], []
     for name, amount in held.balances.items():
         rate = parameters.collateral_rates.get(name)
         if rate is None and amount >= 0.0:
             refused += [f"collateral {name}"] if amount else []
             continue
-        index = 1.0 if name == USD else snapshot.asset_price(name)
         owed = max(-amount, 0.0)
         found.append(
             Balance(
                 asset=name,
-                index=index,
+                index=held.prices[name],
                 collateral_rate=1.0 if rate is None else rate,
                 margin=max(amount, 0.0),
                 loan=owed,

@@ -144,8 +144,7 @@ def spot_margin(position: SpotPosition, level: Level) -> Margin:
 
     A filled order changes tokens and, the other way and at the strict price, the quote token.
     """
-    fills = [_filled(position, position.bids, level)]
-    fills += [_filled(position, -position.asks, level)] if position.asks else []
+    fills = (_filled(position, bought, level) for bought in (position.bids, -position.asks))
     worst = min(fills, key=lambda m: m.free)
     return worst.plus(Margin(collateral=0, requirement=ORDER_MARGIN * position.orders))
 

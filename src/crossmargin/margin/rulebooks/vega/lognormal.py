@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from scipy.special import ndtr, ndtri
@@ -16,7 +16,7 @@ from crossmargin.core import check
 from crossmargin.core.errors import InvalidInput
 from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.holdings import LINEAR, Contract, by_coin, cash_usd, read_holdings, split_listed
-from crossmargin.margin.rulebooks.integers import whole
+from crossmargin.margin.rulebooks.integers import units_up, whole
 from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleTerm
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
@@ -214,12 +214,11 @@ def _term(coin: str, levels: Levels, certainty: Certainty) -> RuleTerm:
 
 
 def _position(contract: Contract, parameters: Parameters) -> Position:
-    scale = 10.0**parameters.position_decimals
-    side: Literal[1, -1] = 1 if contract.coins >= 0.0 else -1
+    exponent = -parameters.position_decimals
     return Position(
-        open_volume=side * math.ceil(abs(contract.coins) * scale),
-        buys=math.ceil(contract.buys * scale),
-        sells=math.ceil(contract.sells * scale),
+        open_volume=units_up(contract.coins, exponent),
+        buys=units_up(contract.buys, exponent),
+        sells=units_up(contract.sells, exponent),
         position_decimals=parameters.position_decimals,
         mark=contract.mark,
     )
