@@ -215,12 +215,13 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: ScheduleParameters) -> 
         for name, gross in margin.gross.items()
         if gross > 0.0
     ]
-    held = sum(float(value[r]) * q for r, q in zip(book.holdings.instrument, book.holdings.quantity, strict=True))
+    equity = float(book.holdings.quantity @ value[book.holdings.instrument])
+    equity += float(book.positions.quantity @ value[book.positions.instrument])
     return summed(
         RULEBOOK.id,
         parameters.date,
         terms,
-        held,
+        equity,
         certainty="approximate",
         notes=(f"ratio of net to gross replacement cost {margin.ratio:.4g}", _PRODUCTS_NOTE),
         refused=refused,
