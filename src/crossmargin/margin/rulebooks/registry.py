@@ -30,6 +30,8 @@ _MODULES: Final = (
     "opyn.account",
     "panoptic.account",
     "perennial.positions",
+    "sensitivities.rule",
+    "sensitivities.schedule",
     "synthetix.perpetuals",
     "vega.lognormal",
     "vertex.health",
