@@ -199,6 +199,19 @@ def test_the_worst_regulation_is_owed():
     assert regulations_in("") == ()
 
 
+@given(seeds)
+def test_sides_under_the_same_regulations_ask_the_same(seed: int):
+    rng = random.Random(seed)
+    rows = [random_row(rng) | {"portfolio": rng.choice("ab")} for _ in range(12)]
+    named = [row | {"collect_regulations": "CFTC", "post_regulations": "CFTC"} for row in rows[:6]] + rows[6:]
+    both = margin(*named, sides=("collect", "post"))
+    for side in ("collect", "post"):
+        mine = [i for i, s in enumerate(both.sets) if s.side == side]
+        alone = margin(*named, sides=(side,))
+        assert [both.sets[i] for i in mine] == list(alone.sets)
+        assert both.total[mine].tolist() == alone.total.tolist()
+
+
 def test_nothing_asks_nothing():
     assert margin().sets == ()
     assert total(EQUITY | {"amount_usd": 0.0}) == 0.0

@@ -45,9 +45,13 @@ class Texts:
 
     def mapped(self, look_up: Callable[[str, int], int], rows: IntArray) -> IntArray:
         """`look_up(text, row)` of the text of each of `rows`; called once a text, with the first row that has it."""
-        codes, first, inverse = np.unique(self.codes[rows], return_index=True, return_inverse=True)
-        found = [look_up(self.names[code], int(rows[at])) for code, at in zip(codes, first, strict=True)]
-        return np.asarray(found, np.int64)[inverse] if found else np.empty(0, np.int64)
+        codes = self.codes[rows]
+        first = np.full(len(self.names), -1, np.int64)
+        first[codes[::-1]] = rows[::-1]  # the last assignment stands, which is that of the first row
+        table = np.zeros(len(self.names), np.int64)
+        for code in np.flatnonzero(first >= 0):
+            table[code] = look_up(self.names[code], int(first[code]))
+        return table[codes]
 
     def take(self, rows: IntArray) -> Texts:
         """The column of the chosen rows."""

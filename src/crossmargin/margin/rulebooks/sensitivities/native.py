@@ -8,7 +8,7 @@ its own rows, and the largest total is what is owed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -98,19 +98,16 @@ def margin_of(
         if isinstance(parameters, Tables)
         else tables_of(parameters, horizon_days=horizon_days, currency=currency)
     )
+    if len(sides) > 1 and _same_regulations(crif):
+        return _mirrored(margin_of(crif, tables, sides=sides[:1]), sides)
     kept = _modelled(crif)
     kind = risk_types(crif, kept)
     sets, row_at, set_at = _sets(crif, kept, kind, sides)
     row, kinds = kept[row_at], kind[row_at]
-    risk = kinds < RiskType.MULTIPLIER
-    product = product_classes(crif, row[risk])
-    occupied, cell = np.unique(set_at[risk] * len(PRODUCTS) + product, return_inverse=True)
-    rows = Rows(crif=crif, row=row[risk], kind=kinds[risk], cell=cell, amount=crif.amount_usd[row[risk]])
-    found = np.zeros((len(sets) * len(PRODUCTS), len(RISK_CLASSES), len(MARGINS)))
-    found[occupied] = _classes(rows, len(occupied), tables)
-    components = found.reshape(len(sets), len(PRODUCTS), len(RISK_CLASSES), len(MARGINS))
+    components = _components(crif, row, kinds, set_at, len(sets), tables)
     products = _products(components.sum(axis=-1), tables.psi)
-    addon = _addons(crif, row[~risk], kinds[~risk], set_at[~risk], products)
+    other = kinds >= RiskType.MULTIPLIER
+    addon = _addons(crif, row[other], kinds[other], set_at[other], products)
     return SensitivityMargin(
         sets=sets,
         components=frozen(components),
@@ -120,6 +117,36 @@ def margin_of(
         psi=tables.psi,
         parameters=tables.name,
         horizon_days=tables.horizon_days,
+    )
+
+
+def _components(crif: Crif, row: IntArray, kinds: IntArray, set_at: IntArray, sets: int, tables: Tables) -> FloatArray:
+    """[set, product, class, margin]; sets and products without sensitivities take no work."""
+    risk = np.flatnonzero(kinds < RiskType.MULTIPLIER)
+    product = product_classes(crif, row[risk])
+    occupied, cell = np.unique(set_at[risk] * len(PRODUCTS) + product, return_inverse=True)
+    rows = Rows(crif=crif, row=row[risk], kind=kinds[risk], cell=cell, amount=crif.amount_usd[row[risk]])
+    found = np.zeros((sets * len(PRODUCTS), len(RISK_CLASSES), len(MARGINS)))
+    found[occupied] = _classes(rows, len(occupied), tables)
+    return found.reshape(sets, len(PRODUCTS), len(RISK_CLASSES), len(MARGINS))
+
+
+def _same_regulations(crif: Crif) -> bool:
+    """Whether every row names the same regulations on both sides, as most files do: then one side is the other."""
+    collect, post = crif.texts["collect_regulations"], crif.texts["post_regulations"]
+    return collect.names == post.names and np.array_equal(collect.codes, post.codes)
+
+
+def _mirrored(one: SensitivityMargin, sides: Sequence[Side]) -> SensitivityMargin:
+    """The same margins on every side."""
+    n = len(sides)
+    return replace(
+        one,
+        sets=tuple(replace(s, side=side) for side in sides for s in one.sets),
+        components=frozen(np.tile(one.components, (n, 1, 1, 1))),
+        products=frozen(np.tile(one.products, (n, 1))),
+        addon=frozen(np.tile(one.addon, n)),
+        total=frozen(np.tile(one.total, n)),
     )
 
 

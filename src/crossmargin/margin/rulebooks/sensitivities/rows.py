@@ -87,7 +87,9 @@ class Rows:
 
     def of(self, *kinds: RiskType) -> Rows:
         """The rows of these risk types."""
-        here = np.isin(self.kind, np.asarray(kinds))
+        wanted = np.zeros(len(RISK_TYPES), np.bool_)
+        wanted[list(kinds)] = True
+        here = np.flatnonzero(wanted[self.kind])
         return Rows(
             crif=self.crif,
             row=self.row[here],
