@@ -42,7 +42,7 @@ def equal(size: int, rho: float):
 def buckets(count: int, tenors, *, residual: bool = True, credit: bool = False, **more) -> Buckets:
     order = tuple(str(i + 1) for i in range(count))
     every = (*order, "Residual") if residual else order
-    weights = BucketWeights(delta=dict.fromkeys(every, 30.0), vega=dict.fromkeys(every, 0.5), base_correlation=10.0)
+    weights = BucketWeights(delta=dict.fromkeys(every, 30.0), vega=dict.fromkeys(every, 0.5), base_correlation=12.0)
     return Buckets(
         order=order,
         weights={"10": weights},
@@ -76,7 +76,7 @@ def invented() -> SensitivityParameters:
                 )
             },
             tenor_correlation=equal(12, 0.6),
-            sub_curve_correlation=0.99,
+            sub_curve_correlation=0.95,
             inflation_correlation=0.3,
             basis_correlation=0.1,
             currency_correlation=0.2,
@@ -92,8 +92,8 @@ def invented() -> SensitivityParameters:
             tenors=TENORS,
             volatility=groups,
             weights={"10": FxWeights(delta=equal(2, 8.0), vega=0.4, historical_ratio=0.6)},
-            correlation=dict.fromkeys(groups.names, equal(2, 0.5)),
-            vega_correlation=0.5,
+            correlation=dict.fromkeys(groups.names, equal(2, 0.4)),
+            vega_correlation=0.35,
             concentration=groups,
             delta_threshold={"one": 5000.0, "two": 500.0},
             vega_threshold=equal(2, 900.0),
