@@ -21,6 +21,7 @@ from crossmargin.engine.reports import ExplainReport, MarginReport, SimulateRepo
 from tests.cli.shell import crossmargin
 
 COMMANDS = ["margin", "simulate", "explain", "stress", "schema", "demo", "market build", "market check"]
+COMMANDS += ["compare", "conformance", "rulebooks show"]
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_help_explains_and_gives_an_example(command: str):
 
 
 def test_help_lists_every_command():
-    text = crossmargin("--help").out + crossmargin("market", "--help").out
+    text = crossmargin("--help").out + crossmargin("market", "--help").out + crossmargin("rulebooks", "--help").out
     assert all(name in text for command in COMMANDS for name in command.split())
 
 
