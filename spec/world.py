@@ -132,7 +132,7 @@ def _underlying(u: dict[str, Any]) -> Underlying:
         forwards=tuple((int(p["expiry"]), float(p["forward"])) for p in u["forwards"]),
         smiles=tuple(Smile(**s) for s in surface["slices"]),
         normal=surface["kind"] == "normal",
-        scale=float(surface["scale"]),
+        scale=float(surface["scale"] or 1.0),
         funding_daily=float(u["funding_daily"]),
         uncertainty=(u["confidence_bps"] + u["dispersion_bps"]) / 1e4,
         liquidity=u["liquidity"],

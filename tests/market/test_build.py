@@ -251,3 +251,9 @@ def test_the_order_of_a_document_changes_nothing(data: st.DataObject):
         source="another",
     )
     assert build_snapshot(shuffled).hash == build_snapshot(document).hash
+
+
+def test_a_normal_surface_states_its_scale():
+    surface = msgspec.structs.replace(flat_surface(0.5, scale=30.0), scale=None)
+    with pytest.raises(InvalidInput, match="scale is None, but must be given for a normal surface"):
+        build_snapshot(market(underlying("CL", 20.0, kind="index", surface=surface)))

@@ -25,6 +25,7 @@ _READERS: Final = {
     "health_init_cases.json": "vectors_mango:read_mango",
     "lognormal_es_risk_factors.json": "vectors_vega:read_vega",
     "cboe_strategy_margin_cases.json": "vectors_cboe:read_cboe",
+    "crif_items.csv": "vectors_simm:read_simm",
 }
 
 

@@ -152,8 +152,21 @@ def _surface(s: doc.Surface, time_ns: int, where: str) -> VolSurface:
         expiry_ns=expiry,
         params=frozen(params),
         lognormal=s.kind == "lognormal",
-        scale=check.positive(s.scale, "scale", where=where),
+        scale=_scale(s, where),
     )
+
+
+def _scale(s: doc.Surface, where: str) -> float:
+    """The scale of a normal surface, which must be stated: scenarios move its price by fractions of it."""
+    if s.kind == "normal" and s.scale is None:
+        raise InvalidInput(
+            "scale",
+            where=where,
+            value=None,
+            limit="given for a normal surface",
+            remedy="State the price level that a move of 100 % stands for, such as 70 for a barrel of oil.",
+        )
+    return 1.0 if s.scale is None else check.positive(s.scale, "scale", where=where)
 
 
 def _check_slice(p: doc.Slice, where: str) -> None:

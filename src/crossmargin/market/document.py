@@ -37,10 +37,13 @@ class Slice(_Part, frozen=True, kw_only=True):
 
 
 class Surface(_Part, frozen=True, kw_only=True):
-    """Smiles by expiry. `lognormal`: k = ln(K/F). `normal`: k = (K − F)/scale, w in units of scale²."""
+    """Smiles by expiry. `lognormal`: k = ln(K/F). `normal`: k = (K − F)/scale, w in units of scale².
+
+    `scale` is a price that a move of 100 % stands for, where prices may be negative: a normal surface must state it.
+    """
 
     kind: Literal["lognormal", "normal"] = "lognormal"
-    scale: float = 1.0
+    scale: float | None = None
     slices: tuple[Slice, ...]
 
 
