@@ -11,7 +11,9 @@ from crossmargin.core.errors import UnreadableFile
 
 def test_every_reference_case_passes(shared):
     results = [run_pack(name, cases) for name, cases in read_packs(shared / "vectors")]
-    assert {r.pack for r in results} >= {f"vectors/{name}" for name in ("derive", "dydx", "drift", "mango", "vega", "simm")}
+    assert {r.pack for r in results} >= {
+        f"vectors/{name}" for name in ("derive", "dydx", "drift", "mango", "vega", "simm")
+    }
     assert sum(r.cases for r in results) > 140
     assert [failure for r in results for failure in r.failures] == []
 
