@@ -101,7 +101,10 @@ def options(draw: st.DrawFn, market: Feeds) -> tuple[Option, ...]:
         vol=st.one_of(st.none(), st.none(), st.sampled_from((0.0, 0.4, 3.0, 1_000.0))),
     )
     # The volatility of an option is that of its strike and right: where one stands twice it says the same.
-    key = lambda o: (o.seconds_to_expiry, o.strike, o.right)  # noqa: E731 a name for what is unique
+
+    def key(o: Option) -> tuple[float, float, str]:
+        return o.seconds_to_expiry, o.strike, o.right
+
     held = draw(st.lists(one, max_size=6, unique_by=key))
     twice = [msgspec.structs.replace(o, amount=draw(amounts)) for o in held[:1]]
     return (*held, *twice)
