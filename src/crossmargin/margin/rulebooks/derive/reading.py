@@ -10,9 +10,6 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from crossmargin.core.errors import MissingFactors
 from crossmargin.core.instant import SECOND_NS
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.margin.rulebooks.derive.native import (
@@ -24,8 +21,8 @@ from crossmargin.margin.rulebooks.derive.native import (
     settlement_forward,
 )
 from crossmargin.margin.rulebooks.holdings import PERPETUALS, Contract, by_coin, read_holdings, split_listed
+from crossmargin.margin.rulebooks.units import implied_vol
 from crossmargin.market.snapshot import USD, Snapshot
-from crossmargin.market.snapshot import Underlying as MarketUnderlying
 from crossmargin.portfolio.book import Book
 
 
@@ -158,14 +155,8 @@ def _option(book: Book, snapshot: Snapshot, row: int, amount: float) -> Option:
         strike=strike * snapshot.asset_price(u.quote),
         right="call" if table.right[row] > 0.0 else "put",
         amount=amount,
-        vol=_vol(u, strike, int(table.expiry_ns[row])),
+        vol=implied_vol(u, strike, int(table.expiry_ns[row])),
     )
-
-
-def _vol(u: MarketUnderlying, strike: float, expiry_ns: int) -> float:
-    if u.surface is None or not u.surface.lognormal:
-        raise MissingFactors([f"vol:{u.name}"], where="market")
-    return float(u.surface.vol(np.log(strike / u.curve(expiry_ns)), expiry_ns))
 
 
 def _notes(
