@@ -5,8 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from crossmargin.adapters.writing import write_document
 from crossmargin.cli.main import app
+from crossmargin.core.errors import InvalidInput
 from crossmargin.margin.rulebooks.registry import rulebooks
+from crossmargin.margin.rulebooks.sensitivities.rule import SensitivityRule
+from tests.margin.rulebooks.sensitivity_worlds import made_up
 
 
 def run(*arguments: object):
@@ -46,6 +50,24 @@ def test_an_account_is_compared_under_every_rulebook(repository):
     one = json.loads(run(*arguments, "--rulebooks", "derive-pmrm2", "--json").stdout)
     assert [row["rulebook"] for row in one["rows"]] == ["derive-pmrm2"]
     assert "under every rulebook" in run(*arguments).stdout
+
+
+def test_a_rule_takes_its_parameters_from_a_file(repository, tmp_path):
+    examples = repository / "examples"
+    write_document(tmp_path / "own.toml", SensitivityRule(calibrations=(made_up(),)))
+    arguments = ("compare", examples / "call-book.toml", "--market", examples / "call-market.toml")
+    found = run(
+        *arguments, "--rulebooks", "sensitivity-im", "--parameters", f"sensitivity-im={tmp_path}/own.toml", "--json"
+    )
+    (row,) = json.loads(found.stdout)["rows"]
+    assert (row["error"], row["date"]) == ("", made_up().effective)
+    for wrong in ("sensitivity-im", "nobody=own.toml", "sensitivity-im="):
+        assert isinstance(run(*arguments, "--parameters", wrong).exception, InvalidInput)
+
+
+def test_the_parameters_of_a_rule_have_a_schema():
+    found = json.loads(run("rulebooks", "show", "sensitivity-im", "--schema").stdout)
+    assert "calibrations" in found["$defs"]["SensitivityRule"]["properties"]
 
 
 def test_packs_run_and_fail_with_their_own_exit_code(shared, tmp_path):

@@ -34,13 +34,16 @@ def decode(raw: bytes, kind: type[T], *, syntax: str, where: str) -> T:
     and `InvalidInput` for anything of the wrong type and for NaN and infinity anywhere; `where` and the path inside
     the document stand in the message.
     """
+    return convert(_parsed(raw, syntax=syntax, where=where), kind, where=where)
+
+
+def _parsed(raw: bytes, *, syntax: str, where: str, infinite: bool = False) -> object:
     try:
-        tree = _plain(_PARSERS[syntax](raw.decode()), (), where)
+        return _plain(_PARSERS[syntax](raw.decode()), (), where, infinite=infinite)
     except RecursionError:
         raise _unreadable(where, syntax, "it is nested too deeply") from None
     except ValueError as error:
         raise _unreadable(where, syntax, f"{syntax.upper()} does not allow this: {error}") from None
-    return convert(tree, kind, where=where)
 
 
 def convert(tree: object, kind: type[T], *, where: str) -> T:
@@ -53,11 +56,19 @@ def convert(tree: object, kind: type[T], *, where: str) -> T:
 
 def read_document(path: str | Path, kind: type[T]) -> T:
     """The document in a .toml or .json file; raises as `decode` does, and `UnreadableFile` for any other file."""
+    return convert(read_tree(path), kind, where=str(path))
+
+
+def read_tree(path: str | Path, *, infinite: bool = False) -> object:
+    """The plain values in a .toml or .json file, without NaN, and without infinity unless `infinite` allows it.
+
+    Raises as `read_document` does.
+    """
     file = Path(path)
     syntax = file.suffix.lower().removeprefix(".")
     if syntax not in _PARSERS:
         raise UnreadableFile(str(path), reason="its name does not end in .toml or .json", remedy="Rename or convert it")
-    return decode(read_bytes(file), kind, syntax=syntax, where=str(path))
+    return _parsed(read_bytes(file), syntax=syntax, where=str(path), infinite=infinite)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -107,15 +118,15 @@ def _unreadable(where: str, syntax: str, reason: str) -> UnreadableFile:
     return UnreadableFile(where, reason=reason, remedy=f"Correct the {syntax.upper()}.")
 
 
-def _plain(value: object, steps: Steps, where: str) -> object:
-    """`value` with TOML's date-times as text, refusing NaN and infinity at any depth."""
+def _plain(value: object, steps: Steps, where: str, *, infinite: bool) -> object:
+    """`value` with TOML's date-times as text, refusing NaN and, unless allowed, infinity at any depth."""
     if isinstance(value, dict):
-        return {key: _plain(item, (*steps, key), where) for key, item in value.items()}
+        return {key: _plain(item, (*steps, key), where, infinite=infinite) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item, (*steps, i), where) for i, item in enumerate(value)]
+        return [_plain(item, (*steps, i), where, infinite=infinite) for i, item in enumerate(value)]
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and (math.isnan(value) or (math.isinf(value) and not infinite)):
         raise InvalidInput(
             str(steps[-1]),
             where=place(where, steps),

@@ -9,6 +9,7 @@ import msgspec
 
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
+from crossmargin.margin.rulebooks.registry import rulebook
 from crossmargin.market.document import MarketDocument
 from crossmargin.portfolio.document import BookDocument
 from crossmargin.scenarios.document import StressDocument
@@ -24,9 +25,17 @@ DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
 
 def schema(document: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a book, market, model or stress document; raises `UnknownName` for any other."""
-    kind = DOCUMENTS[known(document, DOCUMENTS, "document", where="schema")]
+    return _schema(DOCUMENTS[known(document, DOCUMENTS, "document", where="schema")], document)
+
+
+def parameters_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the parameters of a rulebook; raises `UnknownName` for an id that there is not."""
+    return _schema(rulebook(name).parameters, f"parameters of {name}")
+
+
+def _schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:
     described: dict[str, Any] = _tidied(msgspec.json.schema(kind))
-    heading = {"$schema": DIALECT, "title": f"Crossmargin {document}", "description": inspect.getdoc(kind)}
+    heading = {"$schema": DIALECT, "title": f"Crossmargin {title}", "description": inspect.getdoc(kind)}
     return heading | described
 
 

@@ -240,6 +240,7 @@ def list_rulebooks(context: typer.Context, as_json: JsonOption = False) -> None:
 def show_rulebook(
     name: Annotated[str, typer.Argument(help="The id of a rulebook.", show_default=False, metavar="ID")],
     as_json: JsonOption = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of its parameters.")] = False,
 ) -> None:
     """Show one rulebook: formulas, open parts, parameter dates and sources; with --json the parameters too.
 
@@ -247,7 +248,7 @@ def show_rulebook(
     """
     from crossmargin.cli import rulebook_commands
 
-    rulebook_commands.show_rulebook(name, as_json=as_json)
+    rulebook_commands.show_rulebook(name, as_json=as_json, schema=schema)
 
 
 @app.command()
@@ -260,6 +261,10 @@ def compare(
     date: Annotated[
         str | None, typer.Option(help="Use the parameters in force on this day.", metavar="YYYY-MM-DD")
     ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(help="Parameters of a rulebook from a file of yours; may stand many times.", metavar="ID=FILE"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Margin one account under many rulebooks, beside Crossmargin's own number.
@@ -270,7 +275,16 @@ def compare(
     """
     from crossmargin.cli import rulebook_commands
 
-    rulebook_commands.compare(book, market, names=names, account=account, model=model, date=date, as_json=as_json)
+    rulebook_commands.compare(
+        book,
+        market,
+        names=names,
+        account=account,
+        model=model,
+        date=date,
+        as_json=as_json,
+        parameters=tuple(parameters or ()),
+    )
 
 
 @app.command()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.adapters.packs import read_packs, run_pack
+from crossmargin.adapters.rule_parameters import read_rule_parameters
+from crossmargin.adapters.schemas import parameters_schema
 from crossmargin.cli.output import print_json, print_report
 from crossmargin.cli.rulebook_tables import compare_table, pack_table, rulebook_page, rulebook_table
-from crossmargin.core.errors import InvalidInput
+from crossmargin.core.errors import DuplicateName, InvalidInput
 from crossmargin.engine.compare import compare as compare_account
 from crossmargin.margin.rulebooks.registry import rulebook, rulebooks
 from crossmargin.margin.rulebooks.rulebook import Rulebook
@@ -26,10 +29,12 @@ def list_rulebooks(*, as_json: bool) -> None:
         print_report(found, as_json=False, tables=rulebook_table)
 
 
-def show_rulebook(name: str, *, as_json: bool) -> None:
-    """Print one rulebook with its formulas, sources and newest parameters."""
+def show_rulebook(name: str, *, as_json: bool, schema: bool = False) -> None:
+    """Print one rulebook with its formulas, sources and newest parameters, or the schema of its parameters."""
     one = rulebook(name)
-    if as_json:
+    if schema:
+        print_json(parameters_schema(name))
+    elif as_json:
         dates = one.dates()
         print_json(_described(one) | {"parameters": msgspec.to_builtins(one.load(dates[-1])) if dates else None})
     else:
@@ -42,7 +47,15 @@ def _described(one: Rulebook) -> dict[str, object]:
 
 
 def compare(
-    book: Path, market: Path, *, names: str, account: str | None, model: str, date: str | None, as_json: bool
+    book: Path,
+    market: Path,
+    *,
+    names: str,
+    account: str | None,
+    model: str,
+    date: str | None,
+    as_json: bool,
+    parameters: Sequence[str] = (),
 ) -> None:
     """Margin one account under many rulebooks."""
     snapshot = read_market(market)
@@ -54,8 +67,23 @@ def compare(
         account=account or loaded.accounts[0],
         names=None if names == "all" else names.split(","),
         date=_day(date),
+        parameters=_parameters(parameters),
     )
     print_report(report, as_json=as_json, tables=compare_table)
+
+
+def _parameters(options: Sequence[str]) -> dict[str, msgspec.Struct]:
+    """Parameters by rulebook, from options like `sensitivity-im=calibration.toml`."""
+    found: dict[str, msgspec.Struct] = {}
+    for text in options:
+        name, equals, path = text.partition("=")
+        if not equals or not path:
+            limit, remedy = "ID=FILE", "Write it like sensitivity-im=calibration.toml."
+            raise InvalidInput("--parameters", where="command line", value=text, limit=limit, remedy=remedy)
+        if name in found:
+            raise DuplicateName("rulebook", where="--parameters", value=name)
+        found[name] = read_rule_parameters(rulebook(name, where="--parameters"), path)
+    return found
 
 
 def _day(text: str | None) -> dt.date | None:
