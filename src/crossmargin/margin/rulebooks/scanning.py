@@ -7,6 +7,7 @@ the venue's ticker gives them. `R` here is [leg, scenario] of one coin, P&L of o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -49,8 +50,9 @@ class LinearLeg(Part, frozen=True, kw_only=True):
         """Check all numbers."""
         check.positive(self.price, "price", where=self.instrument)
         _check_sizes(self)
-        if self.days is not None:
-            check.within(self.days, "days to expiry", 0.0, 36_500.0, where=self.instrument)
+        if self.days is not None or self.kind == "future":
+            days = math.nan if self.days is None else self.days
+            check.within(days, "days to expiry", 0.0, 36_500.0, where=self.instrument)
 
 
 class OptionLeg(Part, frozen=True, kw_only=True):
@@ -129,15 +131,16 @@ class VolRule(Part, frozen=True, kw_only=True):
 def shocked_vols(options: Sequence[OptionLeg], direction: FloatArray, rule: VolRule) -> FloatArray:
     """Volatilities [option, scenario]; `direction` [scenario] is +1 up, 0 same, −1 down, or a part of either.
 
-    Raises `InvalidInput` for an option that expires now under a rule whose shock grows without bound.
+    Where a rule without a floor grows without bound, an option that expires now has g = 1: for powers below a half its
+    σ√T still goes to zero with the time left, and it is worth its intrinsic value. Raises `InvalidInput` for others.
     """
     vol, days = (np.asarray([getattr(o, name) for o in options], float) for name in ("volatility", "days"))
     power = np.where(days <= 30.0, rule.short_power, rule.long_power)
-    growing = np.flatnonzero((power > 0.0) & (np.maximum(days, rule.floor_days) <= 0.0))
+    tenor = np.maximum(days, rule.floor_days)
+    growing = np.flatnonzero((power >= 0.5) & (tenor <= 0.0))
     if len(growing):
         check.positive(0.0, "days to expiry (the volatility rule has no floor)", where=options[growing[0]].instrument)
-    with np.errstate(divide="ignore"):
-        spread = np.where(power > 0.0, (30.0 / np.maximum(days, rule.floor_days)) ** power, 1.0)
+    spread = (30.0 / np.where(tenor > 0.0, tenor, 30.0)) ** power
     move = np.where(direction > 0.0, rule.up, rule.down) * direction
     shock = spread[:, None] * move[None, :]
     moved = vol[:, None] * (1.0 + shock) if rule.relative else vol[:, None] + shock
@@ -157,8 +160,10 @@ def unit_pnl(
 
     `move` [scenario] is the relative price move, `vols` [option, scenario] the volatilities after it, `days_passed`
     [scenario] the time. Linear: P·x; inverse: x/(1 + x) coins. Linear option: D·(C' − C); inverse: C'/F' − C/F coins.
-    Coins count at the index as it is now, or as it has moved.
+    Coins count at the index as it is now, or as it has moved. Raises `InvalidInput` for a move of −100 % or beyond.
     """
+    if len(move) and not move.min() > -1.0:
+        check.positive(1.0 + float(move.min()), "price factor of a scenario", where=unit.coin)
     coin = unit.index * (np.ones_like(move) if coins_at == "index now" else 1.0 + move)
     price = np.asarray([leg.price for leg in unit.linear], float)[:, None]
     inverse = np.asarray([leg.inverse for leg in unit.linear], bool)[:, None]

@@ -7,11 +7,12 @@ are read as one. Each keeps its own mark, and an option the volatility that the 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.core.errors import MissingFactors
 from crossmargin.core.instant import NEVER_NS, SECOND_NS, YEAR_DAYS
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
@@ -123,9 +124,11 @@ def _options(book: Book, snapshot: Snapshot, coins: set[str], *, inverse: bool) 
             line = lines.at(row)
             line.buys += max(quantity, 0.0)
             line.sells += max(-quantity, 0.0)
+    rows = sorted(lines.of, key=lambda row: table.ids[row])
+    vols = _vols(table, snapshot, rows)
     found: dict[str, list[OptionLeg]] = {}
-    for row, line in sorted(lines.of.items(), key=lambda item: table.ids[item[0]]):
-        leg = _option(table, snapshot, row, line, inverse=inverse)
+    for row in rows:
+        leg = _option(table, snapshot, row, lines.of[row], vols[row], inverse=inverse)
         found.setdefault(table.underlyings[table.underlying[row]], []).append(leg)
     return {coin: tuple(legs) for coin, legs in found.items()}
 
@@ -137,7 +140,9 @@ def _is_listed(table: InstrumentTable, row: int, coins: set[str]) -> bool:
     return bool(european and table.payout[row] != PayoutCode.QUANTO and coin in coins)
 
 
-def _option(table: InstrumentTable, snapshot: Snapshot, row: int, line: _Line, *, inverse: bool) -> OptionLeg:
+def _option(
+    table: InstrumentTable, snapshot: Snapshot, row: int, line: _Line, vol: float, *, inverse: bool
+) -> OptionLeg:
     u = snapshot.underlyings[table.underlyings[table.underlying[row]]]
     per, strike, expiry = float(table.multiplier[row]), float(table.strike[row]), int(table.expiry_ns[row])
     quote_usd, days = snapshot.asset_price(u.quote), _days(table, snapshot, row)
@@ -149,7 +154,7 @@ def _option(table: InstrumentTable, snapshot: Snapshot, row: int, line: _Line, *
         right="call" if table.right[row] > 0.0 else "put",
         days=days,
         forward=float(u.curve(expiry)) * quote_usd,
-        volatility=implied_vol(u, strike, expiry),
+        volatility=vol,
         quantity=line.quantity * per,
         inverse=coin_settled,
         discount=_discount(snapshot, u.quote, days / YEAR_DAYS) if discounted else 1.0,
@@ -162,11 +167,26 @@ def _discount(snapshot: Snapshot, currency: str, years: float) -> float:
     return math.exp(-float(rate_curve(snapshot, currency).rate_at(years)) * years)
 
 
+def _vols(table: InstrumentTable, snapshot: Snapshot, rows: Sequence[int]) -> dict[int, float]:
+    """The volatility of each option, one call to the surface for each underlying."""
+    found: dict[int, float] = {}
+    for number in dict.fromkeys(table.underlying[rows].tolist()):
+        of = [row for row in rows if table.underlying[row] == number]
+        u = snapshot.underlyings[table.underlyings[number]]
+        found |= dict(zip(of, implied_vols(u, table.strike[of], table.expiry_ns[of]).tolist(), strict=True))
+    return found
+
+
 def implied_vol(u: Underlying, strike: float, expiry_ns: int) -> float:
-    """What the surface of an underlying says at a strike; raises `MissingFactors` where there is none."""
+    """`implied_vols` of one option."""
+    return float(implied_vols(u, np.asarray([strike]), np.asarray([expiry_ns]))[0])
+
+
+def implied_vols(u: Underlying, strike: FloatArray, expiry_ns: IntArray) -> FloatArray:
+    """What the surface of an underlying says [option]; raises `MissingFactors` where there is none."""
     if u.surface is None or not u.surface.lognormal:
         raise MissingFactors([f"vol:{u.name}"], where="market")
-    return float(u.surface.vol(np.log(strike / u.curve(expiry_ns)), expiry_ns))
+    return u.surface.vol(np.log(strike / u.curve(expiry_ns)), expiry_ns)
 
 
 def _days(table: InstrumentTable, snapshot: Snapshot, row: int) -> float:
