@@ -38,6 +38,8 @@ def _feed(hasher: Any, value: object) -> None:
         hasher.update(b"d" + struct.pack("<d", float(value) + 0.0))
     elif isinstance(value, str):
         _text(hasher, b"s", value)
+    elif isinstance(value, bytes):
+        hasher.update(b"b" + struct.pack("<q", len(value)) + value)
     elif isinstance(value, np.ndarray):
         _array(hasher, value)
     elif isinstance(value, Mapping):

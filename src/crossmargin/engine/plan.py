@@ -13,17 +13,18 @@ from crossmargin.core.arrays import IndexArray
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import MissingFactors
 from crossmargin.engine.model import ModelDocument
-from crossmargin.instruments.table import InstrumentTable
+from crossmargin.instruments.table import Family, InstrumentTable
 from crossmargin.margin.check import check_model
 from crossmargin.margin.exposure import exposure
 from crossmargin.margin.requirement import Terms
 from crossmargin.margin.rule import rule_table
 from crossmargin.margin.scan import ScanMatrix
-from crossmargin.market.snapshot import USD, Snapshot
+from crossmargin.market.snapshot import USD, Snapshot, factors_of
 from crossmargin.portfolio.book import Book, Mode, bucket_names
+from crossmargin.scenarios.calibrated import build_calibrated
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.grid import build_grid
-from crossmargin.scenarios.scenario_set import ScenarioSet
+from crossmargin.scenarios.scenario_set import ScenarioSet, concat
 from crossmargin.valuation.marks import ladder_names, missing_factors
 from crossmargin.valuation.pnl import ScenarioPnl, pnl
 
@@ -59,8 +60,27 @@ def plan(book: Book, snapshot: Snapshot, model: ModelDocument, *, threads: int =
     by_rule = book.group_mode != Mode.PORTFOLIO
     used = [lines.instrument[by_rule[lines.owner]] for lines in (book.positions, book.orders)]
     names, assets = moved_names(table, snapshot)
-    scenarios = build_grid(model.grid, snapshot, underlyings=names, assets=assets)
+    scenarios = _scenarios(table, snapshot, model, names, assets)
     return _applied(table, snapshot, model, scenarios, np.concatenate(used), threads)
+
+
+def _scenarios(
+    table: InstrumentTable, snapshot: Snapshot, model: ModelDocument, names: set[str], assets: set[str]
+) -> ScenarioSet:
+    """The columns of a model: its grid, or what its calibration means and the far moves of the grid."""
+    grid = build_grid(model.grid, snapshot, underlyings=names, assets=assets)
+    if model.calibration is None:
+        return grid
+    held = set(factors_of(snapshot))
+    needed = {snapshot.underlyings[name].factor for name in names}
+    needed |= {f"vol:{name}" for name in optioned(table) & names}
+    columns = build_calibrated(model.calibration, needed, moved=held, rules=grid.rules)
+    return concat(columns, grid.take(np.arange(grid.regular, len(grid))))
+
+
+def optioned(table: InstrumentTable) -> set[str]:
+    """The underlyings on which the table has options."""
+    return {table.underlyings[i] for i in np.unique(table.underlying[table.family == Family.OPTION])}
 
 
 def replan(ready: Plan, snapshot: Snapshot) -> Plan:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from crossmargin.scenarios.calibration import Calibration
 from crossmargin.scenarios.document import Grid
 
 
@@ -108,7 +109,8 @@ class MarginModel(_Part, frozen=True, kw_only=True):
     `offset_cap` is the share of the offsets between underlyings that counts (0.8: the rule of EMIR RTS 153/2013,
     article 27). `option_value` "equity": net option value is an asset (or debt). "requirement": it is subtracted from
     the requirement instead, down to zero. `long_option_credit` is the share of a long option's value that isolated
-    and cross groups may count.
+    and cross groups may count. With a `calibration` the regular scenarios are those it means, under `measure`, and the
+    grid gives the far moves and says how volatility shocks spread; without one the grid gives all of them.
     """
 
     name: str
@@ -128,3 +130,4 @@ class MarginModel(_Part, frozen=True, kw_only=True):
     option_value: Literal["equity", "requirement"] = "equity"
     long_option_credit: float = 0.0
     sticky: Literal["moneyness", "strike"] = "moneyness"
+    calibration: Calibration | None = None

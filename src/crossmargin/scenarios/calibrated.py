@@ -15,14 +15,21 @@ LEAST_PRICE: Final = -0.999999  # a price move below it would leave nothing to r
 
 
 def build_calibrated(
-    calibration: Calibration, needed: Collection[str], *, rules: Mapping[str, SurfaceRule] | None = None
+    calibration: Calibration,
+    needed: Collection[str],
+    *,
+    moved: Collection[str] = (),
+    rules: Mapping[str, SurfaceRule] | None = None,
 ) -> ScenarioSet:
-    """The scenario set of a calibration over the factors `needed`, equally likely columns of its horizon.
+    """The scenario set of a calibration over the factors `needed` and those of `moved` that it has, without nodes.
 
-    Raises `MissingFactors` for a factor that it does not move: none is left still in silence.
+    Equally likely columns of its horizon. Raises `MissingFactors` for a needed factor that it does not move: none is
+    left still in silence.
     """
-    require_factors(calibration, needed)
-    kept = [i for i, name in enumerate(calibration.names) if name in needed]
+    parallel = [":".join(name.split(":")[:2]) for name in calibration.names]
+    require_factors(parallel, needed)
+    wanted = {*needed, *moved}
+    kept = [i for i, name in enumerate(parallel) if name in wanted]
     moves, labels = horizon_moves(calibration)
     is_log = np.asarray([fit.is_log for fit in calibration.factors], bool)
     shock = np.where(is_log, np.maximum(np.expm1(moves), LEAST_PRICE), moves)[:, kept].T

@@ -198,8 +198,8 @@ class Calibration(_Part, frozen=True, kw_only=True):
         return tuple(format_instant(ms * 1_000_000) for ms in self.close_ms)
 
 
-def require_factors(calibration: Calibration, needed: Iterable[str]) -> None:
-    """Raise `MissingFactors`, naming all that are needed and that the calibration does not move."""
-    missing = sorted(set(needed) - set(calibration.names))
+def require_factors(moved: Iterable[str], needed: Iterable[str]) -> None:
+    """Raise `MissingFactors`, naming all that are needed and that no fitted factor moves."""
+    missing = sorted(set(needed) - set(moved))
     if missing:
         raise MissingFactors(missing, where="calibration")
