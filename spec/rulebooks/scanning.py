@@ -4,6 +4,7 @@ References: what rulebooks of portfolio margin share (sections 2, 3, 4, 7 and 8 
 """
 
 import math
+from typing import Any
 
 from spec.kernels.black76 import black_greeks, black_values
 
@@ -33,7 +34,7 @@ def linear_pnl(price: float, inverse: bool, move: float, coin: float) -> float:
     return (money / price - money / after) * coin if inverse else after - price
 
 
-def option_pnl(option: dict[str, float], move: float, vol: float, coin: float, days_passed: float = 0.0) -> float:
+def option_pnl(option: dict[str, Any], move: float, vol: float, coin: float, days_passed: float = 0.0) -> float:
     """P&L of one coin of an option."""
     forward, call = option["forward"], option["right"] == "call"
     moved = forward * (1.0 + move)
@@ -42,7 +43,7 @@ def option_pnl(option: dict[str, float], move: float, vol: float, coin: float, d
     return (after / moved - before / forward) * coin if option["inverse"] else option["discount"] * (after - before)
 
 
-def option_delta(option: dict[str, float]) -> float:
+def option_delta(option: dict[str, Any]) -> float:
     """Coins that hedge one coin of an option with a volatility and time above zero."""
     side, forward = (1.0 if option["right"] == "call" else -1.0), option["forward"]
     greeks = black_greeks(forward, option["strike"], option["volatility"], option["days"] / YEAR_DAYS, 0.0, side)
