@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.core.errors import InvalidInput
@@ -108,10 +111,17 @@ def read_holdings(book: Book, snapshot: Snapshot, *, families: Collection[Family
             limit="one: a rulebook margins an account",
             remedy="Pass the accounts one at a time.",
         )
+    return _read(book, snapshot, tuple(families))
+
+
+# Most rulebooks see an account alike, and a comparison asks them in turn. All values are frozen: one reading serves.
+@lru_cache(maxsize=8)
+def _read(book: Book, snapshot: Snapshot, families: tuple[Family, ...]) -> Holdings:
     price = marks(book.table, snapshot)
+    readable = _readable(book, price, families)
     reading = _Reading()
-    _read_positions(reading, book, price, families)
-    _read_orders(reading, book, price, families)
+    _read_positions(reading, book, price, readable)
+    _read_orders(reading, book, readable)
     for row, amount in zip(book.holdings.instrument, book.holdings.quantity, strict=True):
         _hold(reading, book.table.assets[book.table.settle[row]], float(amount))
     found = sorted(reading.lines.items(), key=lambda item: book.table.ids[item[0]])
@@ -129,23 +139,23 @@ def _hold(reading: _Reading, asset: str, amount: float) -> None:
     reading.balances[asset] = reading.balances.get(asset, 0.0) + amount
 
 
-def _readable(book: Book, row: int, price: Marks, families: Collection[Family]) -> bool:
-    """No venue here lists quantos, nor prices that may be negative."""
-    listed = book.table.family[row] in families and book.table.payout[row] != PayoutCode.QUANTO
-    return bool(listed and price.price[row] > 0.0)
+def _readable(book: Book, price: Marks, families: tuple[Family, ...]) -> list[bool]:
+    """By instrument; no venue here lists quantos, nor prices that may be negative."""
+    listed = np.isin(book.table.family, families) & (book.table.payout != PayoutCode.QUANTO)
+    return list((listed & (price.price > 0.0)).tolist())
 
 
-def _read_positions(reading: _Reading, book: Book, price: Marks, families: Collection[Family]) -> None:
-    held = book.positions
-    for at, row in enumerate(held.instrument.tolist()):
-        quantity, entry = float(held.quantity[at]), float(held.price[at])
-        if book.table.family[row] == Family.SPOT:
+def _read_positions(reading: _Reading, book: Book, price: Marks, readable: list[bool]) -> None:
+    held, spot = book.positions, (book.table.family == Family.SPOT).tolist()
+    lines = zip(held.instrument.tolist(), held.quantity.tolist(), held.price.tolist(), strict=True)
+    for row, quantity, stated in lines:
+        if spot[row]:
             _hold(reading, book.table.assets[book.table.settle[row]], quantity)
-        elif not _readable(book, row, price, families):
+        elif not readable[row]:
             reading.refused.append(book.table.ids[row])
         else:
             line = reading.lines.setdefault(row, _Line())
-            entry = float(price.price[row]) if math.isnan(entry) else entry
+            entry = float(price.price[row]) if math.isnan(stated) else stated
             line.quantity += quantity
             line.gain += _gain(book, price.price, row, quantity, entry) * float(price.settle_usd[row])
             line.size += abs(quantity)
@@ -160,13 +170,12 @@ def _gain(book: Book, price: FloatArray, row: int, quantity: float, entry: float
     return scale * (float(price[row]) - entry)
 
 
-def _read_orders(reading: _Reading, book: Book, price: Marks, families: Collection[Family]) -> None:
-    for at, row in enumerate(book.orders.instrument.tolist()):
-        if not _readable(book, row, price, families):
+def _read_orders(reading: _Reading, book: Book, readable: list[bool]) -> None:
+    for row, quantity in zip(book.orders.instrument.tolist(), book.orders.quantity.tolist(), strict=True):
+        if not readable[row]:
             reading.refused.append(f"order {book.table.ids[row]}")
             continue
         line = reading.lines.setdefault(row, _Line())
-        quantity = float(book.orders.quantity[at])
         line.buys += max(quantity, 0.0)
         line.sells += max(-quantity, 0.0)
         line.orders += 1

@@ -71,7 +71,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 class Rulebook:
     """A rulebook as it is listed. `parameters` is the type of its dated sets; `formulas` is text for people.
 
-    `evaluate(book, snapshot, parameters)` margins a book of one account.
+    `evaluate(book, snapshot, parameters)` margins a book of one account. `venues` are those, by the names in ids of
+    instruments, whose accounts it margins unless one chose otherwise, and the chains (CAIP-2) that are theirs alone.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Rulebook:
     folder: str
     evaluate: Callable[[Book, Snapshot, Any], RuleResult]
     open_parts: tuple[str, ...] = ()
+    venues: tuple[str, ...] = ()
 
     def dates(self) -> tuple[str, ...]:
         """The dates from which its parameter sets apply, ascending (ISO 8601)."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,7 +21,7 @@ import numpy as np
 
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray
-from crossmargin.instruments.table import Family, PayoutCode
+from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.instruments.terms import Right
 from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.holdings import Holdings, cash_usd, read_holdings
@@ -184,15 +185,21 @@ def read_options(book: Book, snapshot: Snapshot, *, coins: Iterable[str], invers
 
     Positions and orders of several groups are added up. Raises `MissingFactors` where the market lacks a price.
     """
-    table, listed = book.table, set(coins)
+    return _read(book, snapshot, frozenset(coins), inverse)
+
+
+@lru_cache(maxsize=8)  # for the rulebooks of a comparison, which ask in turn; all values are frozen
+def _read(book: Book, snapshot: Snapshot, coins: frozenset[str], inverse: bool) -> OptionHoldings:
+    table, listed = book.table, _listed_rows(book.table, coins, inverse=inverse)
     value = values_usd(table, snapshot)
     found: dict[str, dict[str, ListedOption]] = {}
     prices: dict[str, float] = {}
     held: dict[int, _Line] = {}
     for lines, is_order in ((book.positions, False), (book.orders, True)):
-        for row, quantity, price in zip(lines.instrument.tolist(), lines.quantity, lines.price, strict=True):
-            if _is_listed(book, row, listed, inverse=inverse):
-                held.setdefault(row, _Line()).add(float(quantity), float(price), is_order=is_order)
+        columns = (lines.instrument.tolist(), lines.quantity.tolist(), lines.price.tolist())
+        for row, quantity, price in zip(*columns, strict=True):
+            if listed[row]:
+                held.setdefault(row, _Line()).add(quantity, price, is_order=is_order)
     for row, line in sorted(held.items(), key=lambda item: table.ids[item[0]]):
         coin, settle = table.underlyings[table.underlying[row]], table.assets[table.settle[row]]
         prices[settle] = snapshot.asset_price(settle)
@@ -231,11 +238,12 @@ class _Line:
             self.sell_cost -= quantity * price
 
 
-def _is_listed(book: Book, row: int, coins: set[str], *, inverse: bool) -> bool:
-    table = book.table
-    listed = table.family[row] == Family.OPTION and table.underlyings[table.underlying[row]] in coins
-    payout = table.payout[row] == PayoutCode.LINEAR or (inverse and table.payout[row] == PayoutCode.INVERSE)
-    return bool(listed and payout and table.upfront[row] and not table.american[row])
+def _listed_rows(table: InstrumentTable, coins: frozenset[str], *, inverse: bool) -> list[bool]:
+    """By instrument."""
+    payouts = (PayoutCode.LINEAR, PayoutCode.INVERSE) if inverse else (PayoutCode.LINEAR,)
+    coin = np.asarray([name in coins for name in table.underlyings] + [False])[table.underlying]
+    listed = coin & (table.family == Family.OPTION) & np.isin(table.payout, payouts)
+    return list((listed & table.upfront & ~table.american).tolist())
 
 
 def _listed(book: Book, snapshot: Snapshot, row: int, line: _Line, value: float) -> ListedOption:

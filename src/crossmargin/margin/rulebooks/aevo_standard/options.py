@@ -44,4 +44,5 @@ RULEBOOK = Rulebook(
     folder="aevo_standard",
     evaluate=evaluate,
     open_parts=("margin of sell orders: the initial margin of the shorts that they would open",),
+    venues=("AEVO", "eip155:2999"),
 )

@@ -58,4 +58,5 @@ MM = notional·rate − cum of the tier of the whole notional;  cum_i = cum_{i�
     folder="binance",
     evaluate=evaluate,
     open_parts=("brackets beyond BTC are a conservative reading: load the venue's current table",),
+    venues=("BINANCE",),
 )

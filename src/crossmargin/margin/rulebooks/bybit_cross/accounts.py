@@ -149,4 +149,5 @@ fee = min(0.03 %·S, 12.5 %·price) a coin; buyers pay premium + fee""",
         "risk limits and value ratios change often: those shipped are a conservative reading",
         "the option fee is second-hand, of 2021",
     ),
+    venues=("BYBIT",),
 )

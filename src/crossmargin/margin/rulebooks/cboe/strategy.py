@@ -140,4 +140,5 @@ RULEBOOK = Rulebook(
         "a cash account is taken to hold spreads of European, cash-settled options; it may hold no others",
         "brokers may ask for more",
     ),
+    venues=("CBOE",),
 )

@@ -231,4 +231,5 @@ collateral = min(units, limit)·price·(1 − max(base haircut, size haircut))""
         "risk parameters, volumes and haircuts are live figures: those shipped are a conservative reading",
         "on which leg the offset is credited is not said: the smaller margin is taken (`credit_on`)",
     ),
+    venues=("COINBASE",),
 )

@@ -248,4 +248,5 @@ RULEBOOK = Rulebook(
         "constants of coins other than BTC and ETH",
         "margin of working option orders: premium of buys, initial margin of the shorts that sells would open",
     ),
+    venues=("DERIBIT",),
 )

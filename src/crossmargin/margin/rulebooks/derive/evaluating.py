@@ -296,6 +296,7 @@ maximum loss = min over {0, strikes} of min(0, payoff) + scale·F·(net short ca
     folder="derive",
     evaluate=evaluate_srm,
     open_parts=("parameters of the third version (2026 documentation) are public in part only",),
+    venues=("DERIVE", "eip155:957"),
 )
 
 RULEBOOKS: Final = (PMRM2, PMRM, SRM)

@@ -298,4 +298,5 @@ free collateral = Σ asset value·weight + P&L − Σ liability value·weight �
     folder="drift",
     evaluate=evaluate,
     open_parts=("weights and ratios by market live on chain: those shipped are a conservative reading",),
+    venues=("DRIFT",),
 )

@@ -214,4 +214,5 @@ liquidated if MM > 0 and MM > net collateral; new risk needs net collateral ≥ 
     folder="dydx",
     evaluate=evaluate,
     open_parts=("open interest of a market is a live figure: give it in the parameters",),
+    venues=("DYDX", "cosmos:dydx-mainnet-1"),
 )

@@ -206,4 +206,5 @@ liquidated if remaining < least collateral, ≤ 0, or < size·factor; gains capp
     folder="gmx",
     evaluate=evaluate,
     open_parts=("factors by market live on chain: those shipped are a conservative reading",),
+    venues=("GMX",),
 )

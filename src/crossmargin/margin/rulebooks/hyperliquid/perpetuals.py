@@ -178,4 +178,5 @@ liquidation price = p − side·available/size/(1 − side·rate)""",
     folder="hyperliquid",
     evaluate=evaluate,
     open_parts=("the exact form of the liquidation price across tiers is general knowledge",),
+    venues=("HYPERLIQUID", "eip155:999"),
 )

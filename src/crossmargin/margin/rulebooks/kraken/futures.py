@@ -221,4 +221,5 @@ equity = Σ balance·price·(1 − haircut) + unrealised P&L""",
         "whether a level's rate is marginal is not public: the rate of the whole position is taken",
         "haircuts by asset are a conservative reading",
     ),
+    venues=("KRAKEN",),
 )

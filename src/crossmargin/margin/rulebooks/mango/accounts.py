@@ -143,4 +143,5 @@ maint health < 0 is liquidated until init health (unscaled, oracle prices) ≥ 0
     folder="mango",
     evaluate=evaluate,
     open_parts=("weights by token and market live on chain: those shipped are a conservative reading",),
+    venues=("MANGO",),
 )

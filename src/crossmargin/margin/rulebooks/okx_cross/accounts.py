@@ -176,4 +176,5 @@ adjusted equity = Σ discounted(balance·price) + P&L − debts""",
         "position and discount tiers change often: those shipped are a conservative reading",
         "the margin of options outside portfolio margin is not in the reference: options are refused",
     ),
+    venues=("OKX",),
 )

@@ -162,4 +162,5 @@ RULEBOOK = Rulebook(
     folder="opyn",
     evaluate=evaluate,
     open_parts=("values of spot shock and tenors for each product, which its governance sets",),
+    venues=("OPYN",),
 )

@@ -137,4 +137,5 @@ RULEBOOK = Rulebook(
         "whether a strangle halves the ratio, or its value in a pool that is used little: a parameter",
         "premia that accrue, and the width of a position's range",
     ),
+    venues=("PANOPTIC",),
 )

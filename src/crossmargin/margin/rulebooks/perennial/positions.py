@@ -116,4 +116,5 @@ MM = max(|size|·|price|·maintenance ratio, least maintenance)""",
     folder="perennial",
     evaluate=evaluate,
     open_parts=("ratios by market live on chain: those shipped are a conservative reading",),
+    venues=("PERENNIAL",),
 )

@@ -250,4 +250,5 @@ RULEBOOK: Final = Rulebook(
     folder="sensitivities",
     evaluate=evaluate,
     open_parts=("product of crypto-assets",),
+    venues=("OTC",),
 )

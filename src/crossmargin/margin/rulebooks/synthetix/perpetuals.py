@@ -307,4 +307,5 @@ reward = clamp(max(Σ flagRatio·N, collateralRatio·collateral) + cost) + (wind
     folder="synthetix",
     evaluate=evaluate,
     open_parts=("market parameters are set on chain: those shipped are a conservative reading",),
+    venues=("SYNTHETIX",),
 )

@@ -240,4 +240,5 @@ maintenance = larger side + funding factor·max(0, payment·position); search < 
     folder="vega",
     evaluate=evaluate,
     open_parts=("risk models are set per market by its proposer: those shipped are a conservative reading",),
+    venues=("VEGA",),
 )

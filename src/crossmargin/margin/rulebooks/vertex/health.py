@@ -229,4 +229,5 @@ shares of pools at the geometric mean of their sides""",
     folder="vertex",
     evaluate=evaluate,
     open_parts=("weights by product live on chain: those shipped are a conservative reading",),
+    venues=("VERTEX",),
 )
