@@ -10,7 +10,7 @@ from tests.shapes import check_shapes
 
 ROOT = Path(__file__).resolve().parent.parent
 
-check_shapes("crossmargin.valuation.kernels", "crossmargin.measures.kernels")
+check_shapes("crossmargin.scenarios.kernels", "crossmargin.valuation.kernels", "crossmargin.measures.kernels")
 
 # The default says the same on every machine and in every run; `HYPOTHESIS_PROFILE=explore` looks for new trouble.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)

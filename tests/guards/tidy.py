@@ -15,7 +15,7 @@ NAMES_BANNED = {"data", "helper", "helpers", "info", "manager", "misc", "util", 
 CALLS_BANNED = {"eval", "exec", "globals", "setattr", "delattr"}
 CALLS_IMPURE = {"date.today", "datetime.now", "datetime.today", "datetime.utcnow", "input", "open", "os.getenv"}
 METHODS_IMPURE = {"read_bytes", "read_text", "write_bytes", "write_text"}
-KERNELS = re.compile(r"src/crossmargin/(valuation|measures)/kernels")
+KERNELS = re.compile(r"src/crossmargin/(scenarios|valuation|measures)/kernels")
 
 
 def sizes(root: Path) -> Iterator[Violation]:

@@ -1,0 +1,1 @@
+"""Recursions over dates, for all factors at once."""
