@@ -2,7 +2,7 @@
 
 Each scenario is one date of the past (or one draw), all factors together, so that what moved together stays together:
 
-    move = residual · scale,   scale = max(floor · long run, (1 − w) · now + w · stressed)
+    move = residual · scale,   scale = max(floor · long run, regime, (1 − w) · now + w · stressed)
 
 A residual is the move of that date over the volatility that was forecast for it (1 for plain history), `now` the
 volatility forecast for the next bar. With w > 0 and a floor the forecast is held against procyclicality, in the sense
@@ -95,7 +95,8 @@ class TailFit(_Part, frozen=True, kw_only=True):
 class FactorModel(_Part, frozen=True, kw_only=True):
     """One factor: volatilities of a bar, and what its residuals were made of.
 
-    `now` is forecast for the next bar, `long_run` over the whole history, `stressed` over the stressed period.
+    `now` is forecast for the next bar, `long_run` over the whole history, `stressed` over its stressed period, and
+    `regime` is the floor that the state of the market sets (0 for none).
     `observations` are the factor's own moves; `proxied` of the rows were filled from `proxy` at `proxy_beta`, with a
     resampled own part.
     """
@@ -107,6 +108,7 @@ class FactorModel(_Part, frozen=True, kw_only=True):
     long_run: float
     stressed: float
     filter: FilterFit
+    regime: float = 0.0
     lower: TailFit | None = None
     upper: TailFit | None = None
     proxy: str = ""
@@ -125,10 +127,11 @@ class Scale(_Part, frozen=True, kw_only=True):
         check.within(self.stressed_weight, "stressed weight", 0.0, 1.0, where="scale")
         check.within(self.floor, "floor", 0.0, 10.0, where="scale")
 
-    def of(self, now: FloatArray, stressed: FloatArray, long_run: FloatArray) -> FloatArray:
-        """max(floor · long run, (1 − w) · now + w · stressed), elementwise."""
+    def of(self, now: FloatArray, stressed: FloatArray, long_run: FloatArray, regime: FloatArray) -> FloatArray:
+        """max(floor · long run, regime, (1 − w) · now + w · stressed), elementwise."""
         w = self.stressed_weight
-        return np.asarray(np.maximum(self.floor * long_run, (1.0 - w) * now + w * stressed))
+        least = np.maximum(self.floor * long_run, regime)
+        return np.asarray(np.maximum(least, (1.0 - w) * now + w * stressed))
 
 
 class Dependence(_Part, frozen=True, kw_only=True):
@@ -173,7 +176,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
         check.positive(self.bar_days, "bar (days)", where="calibration")
         check.within(self.horizon_bars, "horizon (bars)", 1, 10_000, where="calibration")
         for fit in self.factors:
-            for name in ("now", "long_run", "stressed"):
+            for name in ("now", "long_run", "stressed", "regime"):
                 check.within(getattr(fit, name), f"{name} volatility of {fit.factor}", 0.0, 1e6, where="calibration")
 
     @property
@@ -188,10 +191,8 @@ class Calibration(_Part, frozen=True, kw_only=True):
 
     def scales(self) -> FloatArray:
         """The volatility of a bar that scenarios use [factor]."""
-        now, stressed, long_run = (
-            np.asarray([getattr(fit, name) for fit in self.factors]) for name in ("now", "stressed", "long_run")
-        )
-        return self.scale.of(now, stressed, long_run)
+        names = ("now", "stressed", "long_run", "regime")
+        return self.scale.of(*(np.asarray([getattr(fit, name) for fit in self.factors]) for name in names))
 
     def labels(self) -> tuple[str, ...]:
         """The close of each row."""

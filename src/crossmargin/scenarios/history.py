@@ -42,13 +42,14 @@ class FactorHistory:
 
     def until(self, time_ns: int) -> FactorHistory:
         """What was known at an instant: bars that had closed by then."""
-        return self._rows(slice(0, int(np.searchsorted(self.close_ns, time_ns, side="right"))))
+        return self.rows(slice(0, int(np.searchsorted(self.close_ns, time_ns, side="right"))))
 
     def last(self, bars: int) -> FactorHistory:
         """The latest bars, at most as many as are asked for."""
-        return self._rows(slice(max(len(self) - bars, 0), len(self)))
+        return self.rows(slice(max(len(self) - bars, 0), len(self)))
 
-    def _rows(self, rows: slice) -> FactorHistory:
+    def rows(self, rows: slice | IntArray) -> FactorHistory:
+        """Some of the bars."""
         return FactorHistory(
             close_ns=self.close_ns[rows],
             factors=self.factors,
@@ -83,9 +84,11 @@ class FactorHistory:
         what may be negative. `as_shocks` makes them the shocks of a scenario.
         """
         start, end = self.level[:-bars], self.level[bars:]
-        return np.where(self._is_log(), _log_ratio(start, end), (end - start) / self._scales())
+        return np.where(self.is_log, _log_ratio(start, end), (end - start) / self._scales())
 
-    def _is_log(self) -> BoolArray:
+    @property
+    def is_log(self) -> BoolArray:
+        """Whether each factor's move is a log return [factor]."""
         kinds = [parse_factor(name, where="history").kind for name in self.factors]
         flags = zip(self.factors, kinds, strict=True)
         return np.asarray([kind in RELATIVE_KINDS and name not in self.scale for name, kind in flags], bool)
@@ -95,7 +98,7 @@ class FactorHistory:
 
     def as_shocks(self, moves: FloatArray) -> FloatArray:
         """Moves [row, factor] as the shocks of a scenario [row, factor]: e^x − 1 of what is a log return."""
-        return np.where(self._is_log(), np.expm1(moves), moves)
+        return np.where(self.is_log, np.expm1(moves), moves)
 
     def hash(self) -> str:
         """Canonical digest of the whole history."""
@@ -142,7 +145,7 @@ def build_history(
 
 def _check_levels(history: FactorHistory, where: str) -> None:
     infinite = np.isinf(history.level)
-    low = history._is_log()[None, :] & (history.level <= 0.0)
+    low = history.is_log[None, :] & (history.level <= 0.0)
     bad = np.argwhere(infinite | low)
     if len(bad):
         row, column = (int(i) for i in bad[0])
