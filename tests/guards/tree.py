@@ -22,6 +22,7 @@ PURE = (
     "optimize",
     "proofs",
     "engine",
+    "validation",
 )
 
 

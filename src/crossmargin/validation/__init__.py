@@ -1,0 +1,1 @@
+"""Is it right: backtest statistics, scores, procyclicality and disclosure, as pure functions on arrays."""
