@@ -10,6 +10,8 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from crossmargin.core.instant import SECOND_NS
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.margin.rulebooks.derive.native import (
@@ -21,7 +23,7 @@ from crossmargin.margin.rulebooks.derive.native import (
     settlement_forward,
 )
 from crossmargin.margin.rulebooks.holdings import PERPETUALS, Contract, by_coin, read_holdings, split_listed
-from crossmargin.margin.rulebooks.units import implied_vol
+from crossmargin.margin.rulebooks.units import implied_vols
 from crossmargin.market.snapshot import USD, Snapshot
 from crossmargin.portfolio.book import Book
 
@@ -93,16 +95,17 @@ def _coin(book: Book, row: int) -> str:
 
 def _option_rows(book: Book, options: Collection[str]) -> dict[int, float]:
     """The number of coins of each listed option, by its row of the table."""
-    amounts: dict[int, float] = {}
+    amounts, listed = dict[int, float](), _is_listed(book.table)
     for row, quantity in zip(book.positions.instrument.tolist(), book.positions.quantity.tolist(), strict=True):
-        if _is_listed(book.table, row) and _coin(book, row) in options:
+        if listed[row] and _coin(book, row) in options:
             amounts[row] = amounts.get(row, 0.0) + quantity * float(book.table.multiplier[row])
     return amounts
 
 
-def _is_listed(table: InstrumentTable, row: int) -> bool:
-    european = table.family[row] == Family.OPTION and not table.american[row]
-    return bool(european and table.upfront[row] and table.payout[row] != PayoutCode.QUANTO)
+def _is_listed(table: InstrumentTable) -> list[bool]:
+    """By instrument: European options whose premium is paid up front; no quantos."""
+    european = (table.family == Family.OPTION) & ~table.american & table.upfront
+    return list((european & (table.payout != PayoutCode.QUANTO)).tolist())
 
 
 def _held(
@@ -124,7 +127,7 @@ def _held(
         ),
         perp=perp.coins if perp else 0.0,
         perp_pnl=perp.pnl if perp else 0.0,
-        options=tuple(_option(book, snapshot, row, amount) for row, amount in own.items()),
+        options=_options(book, snapshot, own, coin),
     )
 
 
@@ -136,7 +139,7 @@ def _expiry_feeds(coin: str, book: Book, snapshot: Snapshot, rows: Mapping[int, 
     u = snapshot.underlyings[coin]
     quote_usd, rates = snapshot.asset_price(u.quote), snapshot.rates.get(USD)
     feeds = {}
-    for row in rows:
+    for row in {int(book.table.expiry_ns[row]): row for row in rows}.values():  # one of each expiry
         seconds = _seconds(book, snapshot, row)
         forward = float(u.curve(book.table.expiry_ns[row])) * quote_usd
         variable, fixed = settlement_forward(forward, seconds_to_expiry=seconds, spot_average=u.spot * quote_usd)
@@ -147,15 +150,21 @@ def _expiry_feeds(coin: str, book: Book, snapshot: Snapshot, rows: Mapping[int, 
     return tuple(feeds.values())
 
 
-def _option(book: Book, snapshot: Snapshot, row: int, amount: float) -> Option:
-    table, u = book.table, snapshot.underlyings[_coin(book, row)]
-    strike = float(table.strike[row])
-    return Option(
-        seconds_to_expiry=_seconds(book, snapshot, row),
-        strike=strike * snapshot.asset_price(u.quote),
-        right="call" if table.right[row] > 0.0 else "put",
-        amount=amount,
-        vol=implied_vol(u, strike, int(table.expiry_ns[row])),
+def _options(book: Book, snapshot: Snapshot, rows: Mapping[int, float], coin: str) -> tuple[Option, ...]:
+    if not rows:
+        return ()
+    table, u, of = book.table, snapshot.underlyings[coin], np.asarray([*rows])
+    vols = implied_vols(u, table.strike[of], table.expiry_ns[of]).tolist()
+    scale = snapshot.asset_price(u.quote)
+    return tuple(
+        Option(
+            seconds_to_expiry=_seconds(book, snapshot, row),
+            strike=float(table.strike[row]) * scale,
+            right="call" if table.right[row] > 0.0 else "put",
+            amount=amount,
+            vol=vol,
+        )
+        for (row, amount), vol in zip(rows.items(), vols, strict=True)
     )
 
 
