@@ -32,6 +32,7 @@ _MODULES: Final = (
     "perennial.positions",
     "sensitivities.rule",
     "sensitivities.schedule",
+    "span.rule",
     "synthetix.perpetuals",
     "vega.lognormal",
     "vertex.health",
