@@ -101,11 +101,11 @@ def calibrate(
     whole = common_bars(history)
     moves = whole.moves()
     _check_length(whole, moves, spec)
-    filters = _filters(whole.factors, spec, fits or {})
+    filters = filter_fits(whole.factors, spec, fits or {})
     vol = _volatilities(moves, filters, spec)
-    residuals = np.where(vol.path == 0.0, 0.0, moves / np.maximum(vol.path, LEAST_VOL))  # NaN where either is missing
+    residuals = standardised(moves, vol.path)
     rows = residuals[-spec.lookback :]
-    filled, beta = _filled(rows, whole.factors, spec)
+    filled, beta = fill_gaps(rows, whole.factors, spec)
     own = (~np.isnan(moves)).sum(axis=0)
     gaps = np.isnan(rows).sum(axis=0)
     return Calibration(
@@ -153,7 +153,10 @@ def _check_length(whole: FactorHistory, moves: FloatArray, spec: CalibrationSpec
         check.within(int(own[i]), f"moves of {name}", spec.least_bars, 1e9, where="calibration")
 
 
-def _filters(factors: tuple[str, ...], spec: CalibrationSpec, fits: Mapping[str, FilterFit]) -> tuple[FilterFit, ...]:
+def filter_fits(
+    factors: tuple[str, ...], spec: CalibrationSpec, fits: Mapping[str, FilterFit]
+) -> tuple[FilterFit, ...]:
+    """The filter of each factor; raises `UnknownName` for GARCH without a fit."""
     if spec.filter in ("none", "ewma"):
         return (FilterFit(kind=spec.filter, decay=spec.decay if spec.filter == "ewma" else 0.0),) * len(factors)
     for name in factors:
@@ -191,6 +194,11 @@ def _volatilities(moves: FloatArray, filters: tuple[FilterFit, ...], spec: Calib
     )
 
 
+def standardised(moves: FloatArray, vol: FloatArray) -> FloatArray:
+    """Moves over the volatility forecast for them [bar, factor]: NaN where either is missing, 0 where nothing moves."""
+    return np.where(vol == 0.0, 0.0, moves / np.maximum(vol, LEAST_VOL))
+
+
 def variance_model(filters: tuple[FilterFit, ...]) -> VarianceModel:
     """The recursion of these fits, one factor each."""
     ewma = np.asarray([fit.kind == "ewma" for fit in filters], bool)
@@ -223,7 +231,7 @@ def _proxy(name: str, spec: CalibrationSpec) -> str:
     return spec.proxies.get(name, spec.default_proxy)
 
 
-def _filled(rows: FloatArray, factors: tuple[str, ...], spec: CalibrationSpec) -> tuple[FloatArray, FloatArray]:
+def fill_gaps(rows: FloatArray, factors: tuple[str, ...], spec: CalibrationSpec) -> tuple[FloatArray, FloatArray]:
     """Residuals without gaps [row, factor], and the beta to its proxy of each factor that had any [factor].
 
     A missing residual is β·(the proxy's of that date) + an own part, drawn with the seed from what the regression left

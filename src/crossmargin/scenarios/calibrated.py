@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, frozen
-from crossmargin.scenarios.calibration import Calibration, require_factors
+from crossmargin.scenarios.calibration import Calibration, HorizonRule, require_factors
 from crossmargin.scenarios.scenario_set import ScenarioSet, SurfaceRule
 
 LEAST_PRICE: Final = -0.999999  # a price move below it would leave nothing to revalue
@@ -47,17 +47,25 @@ def build_calibrated(
 
 
 def horizon_moves(calibration: Calibration) -> tuple[FloatArray, tuple[str, ...]]:
-    """Moves over the horizon [column, factor] and the label of each column.
+    """Moves over the horizon [column, factor] and the label of each column."""
+    bars, rule = calibration.horizon_bars, calibration.horizon_rule
+    rows = calibration.residuals.array * calibration.scales()
+    moves = horizon_sums(rows, bars=bars, rule=rule, draws=calibration.draws, seed=calibration.seed)
+    if rule == "bootstrap" and bars > 1:
+        return moves, tuple(f"path {i + 1}" for i in range(len(moves)))
+    return moves, calibration.labels()[-len(moves) :]
+
+
+def horizon_sums(rows: FloatArray, *, bars: int, rule: HorizonRule, draws: int, seed: int) -> FloatArray:
+    """Moves of a bar [row, factor] to moves over `bars` [column, factor].
 
     overlapping: sums of consecutive rows, which keep what one bar owes to the next; bootstrap: sums of rows drawn with
-    the seed, as many columns as `draws`; square_root: √h times one row.
+    the seed, as many columns as `draws`; square_root: √bars times one row.
     """
-    bar = calibration.residuals.array * calibration.scales()
-    bars, labels = calibration.horizon_bars, calibration.labels()
-    if calibration.horizon_rule == "square_root" or bars == 1:
-        return bar * np.sqrt(bars), labels
-    if calibration.horizon_rule == "bootstrap":
-        drawn = np.random.default_rng(calibration.seed).integers(0, len(bar), size=(calibration.draws, bars))
-        return bar[drawn].sum(axis=1), tuple(f"path {i + 1}" for i in range(calibration.draws))
-    total = np.cumsum(np.vstack([np.zeros((1, bar.shape[1])), bar]), axis=0)
-    return total[bars:] - total[:-bars], labels[bars - 1 :]
+    if bars == 1 or rule == "square_root":
+        return np.asarray(rows * np.sqrt(bars))
+    if rule == "bootstrap":
+        drawn = np.random.default_rng(seed).integers(0, len(rows), size=(draws, bars))
+        return np.asarray(rows[drawn].sum(axis=1))
+    total = np.cumsum(np.vstack([np.zeros((1, rows.shape[1])), rows]), axis=0)
+    return np.asarray(total[bars:] - total[:-bars])
