@@ -41,15 +41,17 @@ if TYPE_CHECKING:
     from crossmargin.core.errors import UnknownName as UnknownName
     from crossmargin.core.errors import UnreadableFile as UnreadableFile
     from crossmargin.engine.accounts import margin_report as margin_report
-    from crossmargin.engine.explain import Previous as Previous
+    from crossmargin.engine.change import Previous as Previous
     from crossmargin.engine.explain import explain as explain
     from crossmargin.engine.margin import MarginResult as MarginResult
     from crossmargin.engine.margin import margin as margin
     from crossmargin.engine.model import ModelDocument as ModelDocument
+    from crossmargin.engine.model import RulebookModel as RulebookModel
     from crossmargin.engine.reports import ExplainReport as ExplainReport
     from crossmargin.engine.reports import MarginReport as MarginReport
     from crossmargin.engine.reports import SimulateReport as SimulateReport
     from crossmargin.engine.reports import StressReport as StressReport
+    from crossmargin.engine.ruled.margin import RuledMargin as RuledMargin
     from crossmargin.engine.stress import stress as stress
     from crossmargin.engine.whatif import simulate as simulate
     from crossmargin.engine.whatif import what_if as what_if
@@ -79,10 +81,12 @@ _HOME = {
         "UnreadableFile",
     ),
     "engine.accounts": ("margin_report",),
-    "engine.explain": ("Previous", "explain"),
+    "engine.change": ("Previous",),
+    "engine.explain": ("explain",),
     "engine.margin": ("MarginResult", "margin"),
-    "engine.model": ("ModelDocument",),
+    "engine.model": ("ModelDocument", "RulebookModel"),
     "engine.reports": ("ExplainReport", "MarginReport", "SimulateReport", "StressReport"),
+    "engine.ruled.margin": ("RuledMargin",),
     "engine.stress": ("stress",),
     "engine.whatif": ("simulate", "what_if"),
     "market.build": ("build_snapshot",),

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from crossmargin.collateral.document import Collateral, HaircutTier
 from crossmargin.engine.attribution import euler_shares, explain_groups
-from crossmargin.engine.distance import distances, frontier
-from crossmargin.engine.explain import Previous, capacities, change, explain
+from crossmargin.engine.change import Previous, change
+from crossmargin.engine.distance import distances, edge_of, frontier
+from crossmargin.engine.explain import capacities, explain
 from crossmargin.engine.margin import margin
 from crossmargin.engine.whatif import prepare
 from crossmargin.margin import document as doc
@@ -109,7 +110,7 @@ def desks(draw: st.DrawFn) -> MarginCase:
 @given(desks())
 @settings(max_examples=5)
 def test_the_verdict_turns_at_the_liquidation_price(c: MarginCase):
-    for d in distances(prepare(c.book, c.result.plan), ("BTC", "ETH")):
+    for d in distances(edge_of(prepare(c.book, c.result.plan)), ("BTC", "ETH")):
         pool, u = c.book.pools.index(d.pool), c.snapshot.underlyings[d.underlying]
         for price in (d.below, d.above):
             if price is not None:
@@ -123,7 +124,7 @@ def test_liquidation_price_by_hand():
     # count for nothing here, and above there is no edge.
     entered = (Position(instrument=BTC_PERP.id, quantity=10.0, entry_price=100.0),)
     c = desk(account(group(entered), collateral={"USDC": 300.0}))
-    (d,) = distances(prepare(c.book, c.result.plan), ["BTC"])
+    (d,) = distances(edge_of(prepare(c.book, c.result.plan)), ["BTC"])
     assert d.below == pytest.approx(87.5, rel=1e-8)
     assert d.above is None
 
@@ -131,7 +132,7 @@ def test_liquidation_price_by_hand():
 @given(desks())
 @settings(max_examples=2)
 def test_the_verdict_turns_at_the_frontier(c: MarginCase):
-    for f in frontier(prepare(c.book, c.result.plan), "BTC", "ETH"):
+    for f in frontier(edge_of(prepare(c.book, c.result.plan)), "BTC", "ETH"):
         pool = c.book.pools.index(f.pool)
         factors = [c.snapshot.underlyings[name].factor for name in (f.first, f.second)]
         for point in f.points:
@@ -199,7 +200,7 @@ def test_haircuts_move_the_liquidation_price():
     rates = {a: (HaircutTier(value_cap=1e18, haircut=0.5),) for a in ("USDC", "BTC")}
     held = account(group({BTC_PERP.id: -2.0}), collateral={"BTC": 3.0})
     free, cut = (
-        distances(prepare(c.book, c.result.plan), ["BTC"])[0]
+        distances(edge_of(prepare(c.book, c.result.plan)), ["BTC"])[0]
         for c in (desk(held), desk(held, model=plain_model(collateral=Collateral(haircuts=rates))))
     )
     assert cut.price == free.price == 100.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
 import msgspec
 
 from crossmargin.adapters.documents import decode, read_document
 from crossmargin.core.check import known
-from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, dated
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.terms import AnyTerms
 from crossmargin.market.build import build_snapshot
@@ -24,9 +24,11 @@ from crossmargin.scenarios.document import StressDocument
 
 if TYPE_CHECKING:
     from crossmargin.adapters.tables import TableSource
+    from crossmargin.margin.rulebooks.rulebook import Rulebook
 
 StrPath: TypeAlias = str | os.PathLike[str]
 DEFAULT_MODEL: Final = "crossmargin-grid"
+_NAME_ONE: Final = "Name a built-in model, a rulebook (`crossmargin rulebooks`), or a .toml or .json file."
 
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +74,43 @@ def _definitions(path: StrPath) -> Definitions:
     return read_document(Path(path), Definitions)
 
 
-def read_model(name_or_path: StrPath = DEFAULT_MODEL) -> ModelDocument:
+@overload
+def read_model(name_or_path: Literal["crossmargin-grid"] = ...) -> ModelDocument: ...
+@overload
+def read_model(name_or_path: StrPath) -> AnyModel: ...
+def read_model(name_or_path: StrPath = DEFAULT_MODEL) -> AnyModel:
+    """A built-in model by its name, the model in a .toml or .json file, or a rulebook as a model.
+
+    A rulebook is named by its id (the parameters in force on the day of the market), by id and date
+    (`derive-pmrm2@2025-03-20`, or a month or year that names one set), or with a file of parameters of your own
+    (`sensitivity-im=own.toml`). Raises `UnknownName`, which lists what there is, `InvalidInput` for a date that names
+    no set, and `UnreadableFile` or `InvalidInput` for a file.
+    """
+    text = str(name_or_path)
+    is_file = Path(text).suffix.lower() in {".toml", ".json"}
+    if text in builtin_models() or (is_file and "=" not in text):
+        return read_model_document(text)
+    from crossmargin.margin.rulebooks.registry import rulebooks  # noqa: PLC0415 takes time, and only rulebooks need it
+
+    (name, own, path), (id_, at, date) = text.partition("="), text.partition("@")
+    if own and name in rulebooks():
+        return _with_own_parameters(rulebooks()[name], path)
+    if id_ in rulebooks() and not own:
+        one = rulebooks()[id_]
+        return dated(one, date, where="--model") if at else RulebookModel(rulebook=one)
+    if is_file:
+        return read_model_document(text)
+    names = (*builtin_models(), *rulebooks())
+    return read_model_document(known(text, names, "model", where="--model", remedy=_NAME_ONE))
+
+
+def _with_own_parameters(one: Rulebook, path: str) -> RulebookModel:
+    from crossmargin.adapters.rule_parameters import read_rule_parameters  # noqa: PLC0415 brings every kind of file
+
+    return RulebookModel(rulebook=one, parameters=read_rule_parameters(one, path))
+
+
+def read_model_document(name_or_path: StrPath = DEFAULT_MODEL) -> ModelDocument:
     """A built-in model by its name, or the model in a .toml or .json file.
 
     Raises `UnknownName`, which lists the built-in ones, and `UnreadableFile` or `InvalidInput` for a file.

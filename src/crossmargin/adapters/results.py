@@ -10,12 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.accounts.health import Status, margin_ratio
+from crossmargin.accounts.health import Status, margin_ratio, status
 from crossmargin.adapters.writing import replacing
 from crossmargin.core.arrays import FloatArray, IndexArray, tally
 from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.margin import MarginResult
+from crossmargin.engine.ruled.margin import RuledMargin
 from crossmargin.margin.requirement import TERMS
 from crossmargin.portfolio.book import Mode
 
@@ -27,7 +28,7 @@ By: TypeAlias = Literal["account", "group"]
 SUFFIXES: Final = (".parquet", ".csv", ".arrow", ".json")
 
 
-def write_results(path: str | os.PathLike[str], result: MarginResult, *, by: By = "account") -> None:
+def write_results(path: str | os.PathLike[str], result: MarginResult | RuledMargin, *, by: By = "account") -> None:
     """Write the margin of every account or group, whole or not at all, in the format that the file's name says.
 
     Parquet and JSON carry the hashes of what the result was computed from. Raises `InvalidInput` for any other
@@ -51,7 +52,7 @@ def check_suffix(path: Path) -> None:
         )
 
 
-def write_table(path: Path, result: MarginResult, *, suffix: str, by: By) -> None:
+def write_table(path: Path, result: MarginResult | RuledMargin, *, suffix: str, by: By) -> None:
     """Write the table to `path` in the format of `suffix`."""
     table = results_table(result, by=by)
     origin = provenance(result)
@@ -65,12 +66,12 @@ def write_table(path: Path, result: MarginResult, *, suffix: str, by: By) -> Non
         path.write_bytes(msgspec.json.encode({"provenance": origin, "rows": table.to_dicts()}))
 
 
-def results_table(result: MarginResult, *, by: By = "account") -> pl.DataFrame:
+def results_table(result: MarginResult | RuledMargin, *, by: By = "account") -> pl.DataFrame:
     """The margin of every account or group as a table.
 
     USD throughout. `…_initial_usd` and `…_maintenance_usd` are the terms of the requirement, after their factors;
     `margin_ratio` is null where something is required and there is no equity; `worst_scenario` is the one that set
-    the scan of the account's group with the largest scan.
+    the scan of the account's group with the largest scan. Under a rulebook the columns are those of `ruled_columns`.
     """
     import polars as pl  # noqa: PLC0415 a report that is not written does without polars
 
@@ -78,8 +79,10 @@ def results_table(result: MarginResult, *, by: By = "account") -> pl.DataFrame:
     return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def account_columns(result: MarginResult) -> Columns:
+def account_columns(result: MarginResult | RuledMargin) -> Columns:
     """The figures of `results_table` by account."""
+    if isinstance(result, RuledMargin):
+        return ruled_columns(result)
     book, figures = result.book, result.pools
     equity, initial, maintenance = map(result.by_account, (figures.equity, figures.initial, figures.maintenance))
     ratio = margin_ratio(equity, maintenance)
@@ -115,8 +118,16 @@ def account_columns(result: MarginResult) -> Columns:
     return columns
 
 
-def group_columns(result: MarginResult) -> Columns:
-    """The figures of `results_table` by group."""
+def group_columns(result: MarginResult | RuledMargin) -> Columns:
+    """The figures of `results_table` by group; raises `InvalidInput` under a rulebook, which sees no groups."""
+    if isinstance(result, RuledMargin):
+        raise InvalidInput(
+            "rows of results",
+            where=f"rulebook {result.model.rulebook.id}",
+            value="group",
+            limit="account: a rulebook margins whole accounts",
+            remedy="Write accounts.",
+        )
     book, found = result.book, result.groups
     columns: Columns = {
         "account": [book.accounts[a] for a in book.group_account],
@@ -135,6 +146,34 @@ def group_columns(result: MarginResult) -> Columns:
     columns["positions"] = np.diff(book.positions.ptr)
     columns["orders"] = np.diff(book.orders.ptr)
     return columns
+
+
+def ruled_columns(result: RuledMargin) -> Columns:
+    """The figures of a rulebook by account; `refused` names what they leave out, parted by semicolons."""
+    book, found = result.book, result.results
+    equity, initial, maintenance = map(result.figures, ("equity_usd", "initial_usd", "maintenance_usd"))
+    ratio = margin_ratio(equity, maintenance)
+    losses = [{s.label: -s.pnl_usd for s in r.scenarios}.get(r.worst_scenario, 0.0) for r in found]
+    accounts, of_group = len(book.accounts), book.group_account
+    return {
+        "account": list(book.accounts),
+        "status": np.asarray([s.name.lower() for s in Status])[status(equity, initial, maintenance)],
+        "equity_usd": equity,
+        "initial_usd": initial,
+        "maintenance_usd": maintenance,
+        "excess_initial_usd": equity - initial,
+        "excess_maintenance_usd": equity - maintenance,
+        "margin_ratio": np.where(np.isinf(ratio), np.nan, ratio),
+        "rulebook": [r.rulebook for r in found],
+        "parameters": [result.model.date or r.date for r in found],
+        "certainty": [r.certainty for r in found],
+        "binding": [r.binding or None for r in found],
+        "worst_scenario": [r.worst_scenario or None for r in found],
+        "worst_loss_usd": np.asarray(losses, np.float64),
+        "positions": _count(of_group, np.diff(book.positions.ptr), accounts),
+        "orders": _count(of_group, np.diff(book.orders.ptr), accounts),
+        "refused": ["; ".join(r.refused) or None for r in found],
+    }
 
 
 def _worst(result: MarginResult) -> tuple[list[str | None], FloatArray]:

@@ -179,31 +179,43 @@ def family_strips(lines: Sequence[ScenarioLine], width: float) -> Markup:
     return chart("P&L of every scenario by family", width, place.bottom + _AXIS, *parts)
 
 
-def attribution(shares: Sequence[Share], count: int, width: float) -> Markup:
-    """Share of the scan (solid) and what the requirement would fall by without it (outline), the largest first."""
-    ordered = sorted(shares, key=lambda s: (-abs(s.euler_usd), -abs(s.marginal_usd)))
-    count = len(ordered) if len(ordered) <= count + 1 else count
-    shown, rest = ordered[:count], ordered[count:]
-    if rest:  # What each adds alone does not add up, so the others together show none.
-        shown.append(Share(name=f"{len(rest)} others", euler_usd=sum(s.euler_usd for s in rest), marginal_usd=0.0))
-    names, figures = [s.name for s in shown], [usd(s.euler_usd) for s in shown]
+def attribution(shares: Sequence[Share], count: int, whole: str, width: float) -> Markup:
+    """Share of the `whole` (solid) and what the requirement would fall by without it (outline), the largest first.
+
+    Where no shares add up, only the second is there, solid.
+    """
+    shown = largest_shares(shares, count)
+    adds_up = all(s.euler_usd is not None for s in shares)
+    mains = [s.marginal_usd if s.euler_usd is None else s.euler_usd for s in shown]
+    names, figures = [s.name for s in shown], [usd(main) for main in mains]
     place = rows(names, figures, width, bar_height=18.0, top=LINE + 6.0)
-    ends = [x for s in shown for x in (s.euler_usd, s.marginal_usd)]
-    across = scale(ends, place.left, place.right, pad=0.01)
+    across = scale([*mains, *(s.marginal_usd for s in shown)], place.left, place.right, pad=0.01)
     parts = [money_axis(across, place.top, place.bottom)]
-    for i, s in enumerate(shown):
-        class_ = "adds" if s.euler_usd >= 0.0 else "offsets"
-        tip = f"{s.name}: {usd(s.euler_usd)} USD of the scan"
-        if s.euler_usd:
-            parts.append(bar(across(0.0), across(s.euler_usd), place.y(i), 11.0, class_, tip=tip))
-        if s.marginal_usd:
-            tip = f"{s.name}: initial margin with it minus without it {usd(s.marginal_usd)} USD"
-            parts.append(bar(across(0.0), across(s.marginal_usd), place.y(i) + 12.0, 6.0, "marginal", tip=tip))
+    for i, (s, main) in enumerate(zip(shown, mains, strict=True)):
+        without = f"{s.name}: initial margin with it minus without it {usd(s.marginal_usd)} USD"
+        tip = f"{s.name}: {usd(main)} USD of the {whole}" if adds_up else without
+        if main:
+            class_ = "adds" if main >= 0.0 else "offsets"
+            parts.append(bar(across(0.0), across(main), place.y(i), 11.0, class_, tip=tip))
+        if adds_up and s.marginal_usd:
+            parts.append(bar(across(0.0), across(s.marginal_usd), place.y(i) + 12.0, 6.0, "marginal", tip=without))
     parts.append(row_texts(place, names, figures))
-    parts.append(legend([("adds", "adds"), ("offsets", "offsets"), ("marginal", "with − without")], place.left, 10.0))
-    return chart(
-        "Attribution: share of the scan, and requirement with minus without", width, place.bottom + _AXIS, *parts
-    )
+    keys = [("adds", "adds"), ("offsets", "offsets"), ("marginal", "with − without")][: 3 if adds_up else 2]
+    parts.append(legend(keys, place.left, 10.0))
+    both = f"share of the {whole}, and requirement with minus without"
+    title = f"Attribution: {both if adds_up else 'requirement with minus without'}"
+    return chart(title, width, place.bottom + _AXIS, *parts)
+
+
+def largest_shares(shares: Sequence[Share], count: int) -> list[Share]:
+    """The largest shares, and the others in one where shares add up; what each adds alone does not."""
+    ordered = sorted(shares, key=lambda s: (-abs(s.euler_usd or 0.0), -abs(s.marginal_usd)))
+    count = len(ordered) if len(ordered) <= count + 1 else count
+    shown, rest = ordered[:count], [s.euler_usd for s in ordered[count:]]
+    known = [share for share in rest if share is not None]
+    if rest and len(known) == len(rest):
+        shown.append(Share(name=f"{len(rest)} others", euler_usd=sum(known), marginal_usd=0.0))
+    return shown
 
 
 def change_steps(change: Change, width: float) -> Markup:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
@@ -20,9 +22,10 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.accounts import margin_report
 from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.margin import margin as margin_book
-from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.model import AnyModel, in_force
 from crossmargin.engine.plan import Progress
-from crossmargin.engine.reports import AccountReport, MarginReport
+from crossmargin.engine.reports import AccountReport, MarginReport, Ruling
+from crossmargin.engine.ruled.margin import RuledMargin
 from crossmargin.engine.variants import account_alone
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
@@ -30,7 +33,7 @@ from crossmargin.portfolio.book import Book
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from crossmargin.engine.explain import Previous
+    from crossmargin.engine.change import Previous
 
 REPORTED_WHOLE = 100  # accounts of a book that are reported with all their parts, if only in totals
 
@@ -69,7 +72,7 @@ class Loaded:
 
     book: Book
     snapshot: Snapshot
-    model: ModelDocument
+    model: AnyModel
 
 
 def margin(
@@ -103,6 +106,7 @@ def margin(
 
             enter_text(files, html, margin_page(report, snapshot=now.snapshot))
     print_report(report, as_json=as_json, tables=_margin_tables)
+    _warn({a.id: a.ruling for a in report.accounts})
 
 
 def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bool, html: Path | None) -> None:
@@ -129,6 +133,7 @@ def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bo
 
         write_text(html, simulate_page(report))
     print_report(report, as_json=as_json, tables=simulate_tables)
+    _warn({report.after.id: report.after.ruling})
 
 
 def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, html: Path | None) -> None:
@@ -152,6 +157,7 @@ def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, h
 
         write_text(html, explain_page(report, now.snapshot))
     print_report(report, as_json=as_json, tables=explain_tables)
+    _warn({report.account.id: report.account.ruling})
 
 
 def stress(inputs: Inputs, *, scenarios: Path | None, account: str | None, as_json: bool, html: Path | None) -> None:
@@ -170,6 +176,7 @@ def stress(inputs: Inputs, *, scenarios: Path | None, account: str | None, as_js
 
         write_text(html, stress_page(report))
     print_report(report, as_json=as_json, tables=stress_tables)
+    _warn({a.id: a.ruling for a in report.accounts})
 
 
 def demo() -> None:
@@ -199,14 +206,16 @@ def _load(inputs: Inputs, progress: Progress) -> Loaded:
     snapshot = read_market(inputs.market)
     progress("reading the book", 0, 0)
     return Loaded(
-        book=read_book(inputs.book, market=snapshot, instruments=inputs.instruments), snapshot=snapshot, model=model
+        book=read_book(inputs.book, market=snapshot, instruments=inputs.instruments),
+        snapshot=snapshot,
+        model=in_force(model, snapshot),
     )
 
 
 def _previous(inputs: Inputs, then: Then, now: Loaded) -> Previous | None:
     if then.book is None and then.market is None and then.model is None:
         return None
-    from crossmargin.engine.explain import Previous
+    from crossmargin.engine.change import Previous
 
     snapshot = now.snapshot if then.market is None else read_market(then.market)
     return Previous(
@@ -231,20 +240,33 @@ def _one_account(book: Book, account: str | None, path: Path) -> str:
     return known(account, book.accounts, "account", where=str(path), remedy="Name an account of the book.")
 
 
-def _totals(result: MarginResult) -> MarginReport:
+def _warn(rulings: Mapping[str, Ruling | None]) -> None:
+    """Say on stderr which requirements leave out positions, so that a pipe or a script sees it too."""
+    from crossmargin.cli.ruling import partial_line
+
+    line = partial_line(rulings)
+    if line:
+        print(f"warning: {line}", file=sys.stderr)
+
+
+def _totals(result: MarginResult | RuledMargin) -> MarginReport:
     """The report of a large book: every account without its parts."""
     from crossmargin.adapters.results import account_columns
     from crossmargin.engine.accounts import provenance
+    from crossmargin.engine.ruled.accounts import ruling
 
     columns = account_columns(result)
-    names = [name for name in AccountReport.__struct_fields__ if name not in {"id", "pools"}]
+    names = [name for name in AccountReport.__struct_fields__ if name not in {"id", "pools", "ruling"}]
     figures = [list(columns["account"]), *(np.asarray(columns[name]).tolist() for name in names)]
+    rulings: list[Ruling | None] = [None] * len(figures[0])
+    if isinstance(result, RuledMargin):
+        rulings = [ruling(result.model, found) for found in result.results]
     accounts = []
-    for values in zip(*figures, strict=True):
+    for values, ruled in zip(zip(*figures, strict=True), rulings, strict=True):
         fields = dict(zip(("id", *names), values, strict=True))
         if math.isnan(fields["margin_ratio"]):
             fields["margin_ratio"] = None
-        accounts.append(AccountReport(**fields, pools=()))
+        accounts.append(AccountReport(**fields, pools=(), ruling=ruled))
     return MarginReport(provenance=provenance(result), accounts=tuple(accounts))
 
 

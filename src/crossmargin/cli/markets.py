@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from crossmargin.adapters.chains import chains_at, market_document, parse_time
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import read_book, read_market, read_model
+from crossmargin.adapters.files import read_book, read_market, read_model_document
 from crossmargin.adapters.writing import document_syntax, document_text
 from crossmargin.cli.market_report import chain_line, chain_report, check_report, survey_line
 from crossmargin.cli.output import enter_text, print_json, print_report, progress_bar
@@ -152,7 +152,7 @@ def check_market(path: Path, *, book: Path | None, model: str, now: str | None, 
     if book is not None:
         from crossmargin.engine.plan import check_needs
 
-        check_needs(read_book(book, market=snapshot).table, snapshot, read_model(model))
+        check_needs(read_book(book, market=snapshot).table, snapshot, read_model_document(model))
     print_report(snapshot, as_json=False, tables=check_report)
     if book is not None:
         print(f"It holds all that {book} needs.")

@@ -19,7 +19,9 @@ from crossmargin.cli.page_parts import (
     summary,
     table,
     tiles,
+    warned,
 )
+from crossmargin.cli.ruling import partial_line, warnings
 from crossmargin.cli.sentences import (
     account_groups,
     account_summary,
@@ -114,7 +116,8 @@ def _book_top(report: MarginReport) -> Markup:
         Tile("Maintenance margin", usd(sum(a.maintenance_usd for a in accounts)), "USD"),
         *(Tile(status.capitalize(), f"{count:,}", "accounts") for status, count in counts.items()),
     )
-    return join((tiles(entries), summary(book_summary(accounts))))
+    partial = filter(None, [partial_line({a.id: a.ruling for a in accounts})])
+    return join((warned(partial), tiles(entries), summary(book_summary(accounts))))
 
 
 def _closest_section(report: MarginReport) -> Section:
@@ -167,7 +170,8 @@ def stress_page(report: StressReport) -> str:
     for i, account in enumerate(shown):
         heading = "What would happen" if len(shown) == 1 else account.id
         words = Markup("") if len(shown) == 1 else summary(stress_summary(account))
-        sections.append(Section(f"account-{i + 1}", heading, join((words, _stressed(account)))))
+        told = warned(warnings(account.ruling))
+        sections.append(Section(f"account-{i + 1}", heading, join((told, words, _stressed(account)))))
     return document(f"{name} · stress test", top, sections, report.provenance)
 
 
@@ -202,8 +206,24 @@ def _stressed(account: StressAccount) -> Markup:
         draw = partial(charts.signed_bars, "P&L by named shock", bars)
         parts.append(figure("Named shocks", note, draw))
         parts.append(card(table("Shocks and what would be left", columns, rows)))
+    if account.margins:
+        parts.append(_stressed_margins(account))
     arrays = sorted(account.risk_arrays, key=lambda a: a.underlying != "all")
     return grid(*parts, *map(page_sections.risk_array_figure, arrays))
+
+
+def _stressed_margins(account: StressAccount) -> Markup:
+    headings = ("equity, USD", "initial", "maintenance", "excess")
+    columns = (Column("after", words=True), *map(Column, headings), Column("status", words=True))
+    rows = [
+        [
+            label_text(m.label),
+            *map(usd, (m.equity_usd, m.initial_usd, m.maintenance_usd, m.equity_usd - m.initial_usd)),
+            status_pill(m.status),
+        ]
+        for m in sorted(account.margins, key=lambda m: m.equity_usd - m.maintenance_usd)
+    ]
+    return card(table("What the rulebook would ask for after each shock", columns, rows))
 
 
 def _of(value: float, whole: float) -> str:
@@ -228,6 +248,7 @@ def simulate_page(report: SimulateReport) -> str:
     top = join(
         (
             header("what if", after.id, after.status, report.provenance),
+            warned(warnings(after.ruling)),
             tiles(entries),
             summary(_simulated_words(report)),
         )

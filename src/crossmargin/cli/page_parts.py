@@ -107,6 +107,11 @@ def summary(sentences: Sequence[str]) -> Markup:
     return element("p", " ".join(sentences), class_="summary")
 
 
+def warned(sentences: Iterable[str]) -> Markup:
+    """What must not be missed, a box for each sentence."""
+    return join(element("p", text, class_="warning", role="note") for text in sentences)
+
+
 def table(
     caption: str, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, total: bool = False, shown: bool = True
 ) -> Markup:

@@ -7,7 +7,20 @@ from functools import partial
 from typing import Final
 
 from crossmargin.cli import charts, plots
-from crossmargin.cli.page_parts import Section, Tile, card, columns_of, figure, grid, status_pill, summary, table, tiles
+from crossmargin.cli.page_parts import (
+    Section,
+    Tile,
+    card,
+    columns_of,
+    figure,
+    grid,
+    status_pill,
+    summary,
+    table,
+    tiles,
+    warned,
+)
+from crossmargin.cli.ruling import share_whole, warnings
 from crossmargin.cli.sentences import (
     account_collateral,
     account_groups,
@@ -35,6 +48,7 @@ from crossmargin.cli.wording import (
     ratio,
     term_name,
     usd,
+    usd_or_blank,
 )
 from crossmargin.engine.reports import (
     AccountReport,
@@ -71,7 +85,9 @@ def headline(account: AccountReport, words: Sequence[str]) -> Markup:
     draw = partial(charts.gauge, account.margin_ratio, account.initial_usd, account.maintenance_usd)
     note = "Maintenance margin over equity."
     gauge = figure("Margin ratio", note, draw)
-    return join((tiles(entries), element("div", summary(words), gauge, class_="lead")))
+    return join(
+        (warned(warnings(account.ruling)), tiles(entries), element("div", summary(words), gauge, class_="lead"))
+    )
 
 
 def requirement(account: AccountReport) -> Section:
@@ -80,7 +96,7 @@ def requirement(account: AccountReport) -> Section:
     draw = partial(charts.waterfall, terms, account.initial_usd, account.maintenance_usd, account.equity_usd)
     note = "Each term adds to the ones above it. The dashed line is the equity that stands against their sum."
     waterfall = figure("What the requirement is made of", note, draw, _terms_table(account, terms))
-    groups = card(join(_group_part(group) for group in account_groups(account)))
+    groups = card(join(_group_part(group, ruled=account.ruling is not None) for group in account_groups(account)))
     return Section("requirement", "What must be held", join((grid(waterfall, groups), _pools_card(account))))
 
 
@@ -95,12 +111,12 @@ def _part(value: float, whole: float) -> str:
     return percent(value / whole) if whole else ""
 
 
-def _group_part(group: GroupReport) -> Markup:
+def _group_part(group: GroupReport, *, ruled: bool) -> Markup:
     columns = (Column("term", words=True), Column("initial, USD"), Column("maintenance, USD"))
     rows = [[term_name(t), usd(t.initial), usd(t.maintenance)] for t in group.terms if t.initial or t.maintenance]
     rows.append(["required", usd(group.initial_usd), usd(group.maintenance_usd)])
     made = table(f"Terms of group {group.id}", columns, rows, total=True, shown=False)
-    words = element("p", group_words(group), class_="note")
+    words = element("p", group_words(group, ruled=ruled), class_="note")
     return element("div", element("h3", f"Group {group.id}"), words, made, class_="part")
 
 
@@ -184,12 +200,12 @@ def causes(report: ExplainReport) -> Section:
     if report.change is not None:
         parts.append(_change_figure(report.change))
     if len(report.by_group) > 1:
-        parts.append(_attribution_figure("The account", "group", report.by_group))
+        parts.append(_attribution_figure("The account", "group", report.by_group, share_whole(report)))
     for group in report.groups:
         lines = [Share(name=p.instrument, euler_usd=p.euler_usd, marginal_usd=p.marginal_usd) for p in group.positions]
         for what, shares in (("underlying", group.underlyings), ("position", lines)):
             if len(shares) > 1:
-                parts.append(_attribution_figure(group.id, what, shares))
+                parts.append(_attribution_figure(group.id, what, shares, share_whole(report)))
     cards = [_positions_card(group) for group in report.groups if group.positions]
     return Section("causes", "Who causes it", join((columns_of(*parts), *cards)))
 
@@ -199,16 +215,19 @@ def _change_figure(change: Change) -> Markup:
     return figure("Change since the previous result", note, partial(charts.change_steps, change))
 
 
-def _attribution_figure(whose: str, what: str, shares: Sequence[Share]) -> Markup:
-    note = "Solid: share of the scan, all shares adding up to it. Outline: initial margin with it minus without it."
-    draw = partial(charts.attribution, shares, PARTS_SHOWN)
-    return figure(f"{whose} by {what}", note, draw, _share_table(what, shares))
+def _attribution_figure(whose: str, what: str, shares: Sequence[Share], whole: str) -> Markup:
+    note = "Initial margin with it minus without it; the rule is not homogeneous, so that no shares add up."
+    if all(share.euler_usd is not None for share in shares):
+        solid = f"Solid: share of the {whole}, all shares adding up to it."
+        note = f"{solid} Outline: initial margin with it minus without it."
+    draw = partial(charts.attribution, shares, PARTS_SHOWN, whole)
+    return figure(f"{whose} by {what}", note, draw, _share_table(what, shares, whole))
 
 
-def _share_table(what: str, shares: Sequence[Share]) -> Markup:
-    columns = (Column(what, words=True), Column("share of scan, USD"), Column("with minus without, USD"))
-    ordered = sorted(shares, key=lambda s: -abs(s.euler_usd))
-    rows = [[s.name, usd(s.euler_usd), usd(s.marginal_usd)] for s in ordered]
+def _share_table(what: str, shares: Sequence[Share], whole: str) -> Markup:
+    columns = (Column(what, words=True), Column(f"share of {whole}, USD"), Column("with minus without, USD"))
+    ordered = sorted(shares, key=lambda s: (-abs(s.euler_usd or 0.0), -abs(s.marginal_usd)))
+    rows = [[s.name, usd_or_blank(s.euler_usd), usd(s.marginal_usd)] for s in ordered]
     return table(f"Attribution by {what}", columns, rows, shown=False)
 
 

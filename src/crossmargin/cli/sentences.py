@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from crossmargin.cli.ruling import ruling_words
 from crossmargin.cli.wording import (
     MINUS,
     NEVER,
@@ -161,14 +162,14 @@ def status_counts(accounts: Sequence[AccountReport]) -> dict[Status, int]:
     return {status: sum(a.status == status for a in accounts) for status in _SEVERITY}
 
 
-def group_words(group: GroupReport) -> str:
-    """How a group is margined, and the scenario that set its requirement."""
+def group_words(group: GroupReport, *, ruled: bool = False) -> str:
+    """How a group is margined, and the scenario that set its requirement; `ruled` where a rulebook did."""
     orders = f" and {named(group.orders, 'order')}" if group.orders else ""
     what = f"{group.mode.capitalize()} margin of {named(group.positions, 'position')}{orders}."
     if not group.worst_scenario:
         return what
     verb = "lose" if group.worst_loss_usd >= 0.0 else "gain"
-    filled = ", its orders filled at their worst" if group.orders else ""
+    filled = ", its orders filled at their worst" if group.orders and not ruled else ""
     clause = scenario_clause(group.worst_scenario)
     return f"{what} At worst it would {verb} {usd(abs(group.worst_loss_usd))} USD {clause}{filled}."
 
@@ -258,6 +259,11 @@ def _worst_sentences(account: AccountReport, provenance: Provenance) -> Iterator
     if not groups:
         return
     worst = max(groups, key=lambda g: g.worst_loss_usd)
+    if account.ruling is not None:
+        every = named(provenance.scenarios, "scenario")
+        clause = scenario_clause(worst.worst_scenario)
+        yield f"Of {every} of the rulebook the worst loses {usd(worst.worst_loss_usd)} USD, {clause}."
+        return
     who = "The book" if len(account_groups(account)) == 1 else f"Group {worst.id}"
     orders = " and its open orders were filled at their worst" if worst.orders else ""
     yield (
@@ -280,7 +286,7 @@ def _collateral_sentences(account: AccountReport) -> Iterator[str]:
     lines = account_collateral(account)
     gross = sum(line.gross_usd for line in lines)
     off = sum(line.haircut_usd + line.capped_usd for line in lines)
-    if gross > 0.0:
+    if gross > 0.0 and off >= 0.0:  # A rulebook may price collateral above the market, and call that no haircut.
         yield (
             f"Haircuts and caps take {usd(off)} USD ({percent(off / gross)}) off collateral worth {usd(gross)} USD;"
             f" the largest holding is {lines[0].asset}{f' on {chain_name(lines[0].chain)}' if lines[0].chain else ''}."
@@ -307,6 +313,7 @@ def account_summary(
     """The account in a few sentences, all made from its numbers."""
     return (
         standing(account),
+        *(ruling_words(account.ruling) if account.ruling is not None else ()),
         *_worst_sentences(account, provenance),
         *_term_sentences(account),
         *_distance_sentences(distances),

@@ -69,6 +69,12 @@ def prose(sentences: Sequence[str]) -> RenderableType:
     return Padding(Text(" ".join(sentences)), (0, 1, 1, 1))
 
 
+def warning(sentences: Sequence[str]) -> Iterator[RenderableType]:
+    """Sentences that must not be missed, where there are any."""
+    if sentences:
+        yield Padding(Text(" ".join(sentences), style="bold yellow"), (0, 1, 1, 1))
+
+
 def status_text(status: Status) -> Text:
     """The status in its colour."""
     return Text(status, style=STATUS_STYLE[status])

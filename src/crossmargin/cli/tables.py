@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
+from crossmargin.cli.ruling import partial_line, share_whole, warnings
 from crossmargin.cli.sentences import (
     STATUS_WORDS,
     account_groups,
@@ -40,6 +41,7 @@ from crossmargin.cli.table_parts import (
     share,
     status_text,
     table,
+    warning,
 )
 from crossmargin.cli.wording import (
     Column,
@@ -54,6 +56,7 @@ from crossmargin.cli.wording import (
     ratio,
     term_name,
     usd,
+    usd_or_blank,
 )
 from crossmargin.engine.reports import (
     AccountReport,
@@ -106,8 +109,8 @@ def explain_tables(report: ExplainReport) -> RenderableType:
         parts += _change(report.change)
     worst = {group.id: group for group in account_groups(account)}
     for group in report.groups:
-        parts += _group_explanation(group, worst.get(group.id))
-    parts += _shares("Attribution by group, USD", "group", report.by_group)
+        parts += _group_explanation(group, worst.get(group.id), share_whole(report))
+    parts += _shares("Attribution by group, USD", "group", report.by_group, share_whole(report))
     parts += _distances(report.distances)
     parts += _frontiers(report.frontiers)
     parts += _capacity(report.capacity)
@@ -132,6 +135,7 @@ def simulate_tables(report: SimulateReport) -> RenderableType:
         Rule(Text(f"What-if of {after.id}", style="bold"), align="left"),
         Padding(added, (0, 1)),
         table("", columns, rows),
+        *warning(warnings(after.ruling)),
         _compared_terms(before, after),
         _compared_groups(before, after),
         *footer(report.provenance),
@@ -147,7 +151,9 @@ def stress_tables(report: StressReport) -> RenderableType:
     for account in shown:
         parts.append(Rule(Text(account.id, style="bold"), align="left"))
         parts.append(prose(stress_summary(account)))
+        parts += warning(warnings(account.ruling))
         parts += _named_shocks(account)
+        parts += _stressed_margins(account)
         for array in account.risk_arrays:
             parts += _heat_map(array)
     return Sheet(*parts, *footer(report.provenance))
@@ -177,6 +183,7 @@ def _heading(account: AccountReport) -> Iterator[RenderableType]:
         Text(STATUS_WORDS[account.status], style=STATUS_STYLE[account.status]),
     ]
     yield table("", columns, [row])
+    yield from warning(warnings(account.ruling))
 
 
 def _account(account: AccountReport, provenance: Provenance) -> Iterator[RenderableType]:
@@ -185,10 +192,10 @@ def _account(account: AccountReport, provenance: Provenance) -> Iterator[Rendera
     if len(account.pools) > 1:
         yield from _terms(merged_terms(account), account, title="Requirement of the whole account by term, USD")
     for pool in account.pools:
-        yield from _pool(pool)
+        yield from _pool(pool, ruled=account.ruling is not None)
 
 
-def _pool(pool: PoolReport) -> Iterator[RenderableType]:
+def _pool(pool: PoolReport, *, ruled: bool) -> Iterator[RenderableType]:
     yield Text.assemble(" Pool ", (pool.id, "bold"), f" in {pool_asset(pool)}  ", status_text(pool.status))
     columns = (
         Column("equity USD"),
@@ -203,7 +210,7 @@ def _pool(pool: PoolReport) -> Iterator[RenderableType]:
     if pool.collateral:
         yield _collateral(pool.collateral)
     for group in pool.groups:
-        yield from _group(group)
+        yield from _group(group, ruled=ruled)
     if pool.terms:
         yield _requirement(f"What pool {pool.id} requires beyond its groups", pool.terms, pool)
 
@@ -238,9 +245,9 @@ def _collateral(lines: Sequence[CollateralLine]) -> RenderableType:
     return table("Collateral", columns, [*rows, ["total", "", "", "", *map(usd, sums)]], total=True)
 
 
-def _group(group: GroupReport) -> Iterator[RenderableType]:
+def _group(group: GroupReport, *, ruled: bool) -> Iterator[RenderableType]:
     yield _requirement(f"Group {group.id}", group.terms, group)
-    yield prose((group_words(group),))
+    yield prose((group_words(group, ruled=ruled),))
 
 
 def _requirement(title: str, terms: Sequence[Term], whole: GroupReport | PoolReport) -> RenderableType:
@@ -261,6 +268,7 @@ def _overview(accounts: Sequence[AccountReport]) -> Iterator[RenderableType]:
     rows.append(["total", f"{len(accounts):,}", *_summed(accounts)])
     columns: tuple[Column, ...] = (Column("", words=True), Column("accounts"), *map(Column, headings))
     yield table("", columns, rows, total=True)
+    yield from warning(tuple(filter(None, [partial_line({a.id: a.ruling for a in accounts})])))
     shown = closest(accounts, CLOSEST_SHOWN)
     columns = (Column("account", words=True), *map(Column, headings), Column("ratio"), Column("status", words=True))
     rows = [[a.id, *_summed([a]), ratio(a.margin_ratio), status_text(a.status)] for a in shown]
@@ -308,14 +316,14 @@ def _change(change: Change) -> Iterator[RenderableType]:
     yield table("Change since the previous result", columns, rows, total=True)
 
 
-def _group_explanation(group: GroupExplanation, report: GroupReport | None) -> Iterator[RenderableType]:
+def _group_explanation(group: GroupExplanation, report: GroupReport | None, whole: str) -> Iterator[RenderableType]:
     yield Rule(Text.assemble("Group ", (group.id, "bold"), f" ({report.mode})" if report else ""), align="left")
     if group.scenarios and (report is None or report.worst_scenario):  # Groups by rule have none that counts.
         yield _scenarios(group.scenarios)
     if group.positions:
-        yield from _positions(group)
+        yield from _positions(group, whole)
     if len(group.underlyings) > 1:
-        yield from _shares("Attribution by underlying, USD", "underlying", group.underlyings)
+        yield from _shares("Attribution by underlying, USD", "underlying", group.underlyings, whole)
 
 
 def _scenarios(lines: Sequence[ScenarioLine]) -> RenderableType:
@@ -327,13 +335,16 @@ def _scenarios(lines: Sequence[ScenarioLine]) -> RenderableType:
     return table(title, columns, rows)
 
 
-def _positions(group: GroupExplanation) -> Iterator[RenderableType]:
-    shown = sorted(group.positions, key=lambda p: -max(abs(p.euler_usd), abs(p.marginal_usd)))[:POSITIONS_SHOWN]
+def _positions(group: GroupExplanation, whole: str) -> Iterator[RenderableType]:
+    shown = sorted(group.positions, key=lambda p: -max(abs(p.euler_usd or 0.0), abs(p.marginal_usd)))[:POSITIONS_SHOWN]
     more = f" (the {len(shown)} largest of {len(group.positions):,})" if len(shown) < len(group.positions) else ""
     names = (Column("position", words=True), Column("quantity"))
-    columns = (*names, Column("price"), Column("value"), Column("share of scan"), Column("with − without"))
+    columns = (*names, Column("price"), Column("value"), Column(f"share of {whole}"), Column("with − without"))
     rows: list[Row] = [
-        [p.instrument, quantity(p.quantity), price(p.price), *map(usd, (p.value_usd, p.euler_usd, p.marginal_usd))]
+        [
+            *(p.instrument, quantity(p.quantity), price(p.price), usd(p.value_usd)),
+            *map(usd_or_blank, (p.euler_usd, p.marginal_usd)),
+        ]
         for p in shown
     ]
     yield table(f"Attribution by position, USD{more}", columns, rows)
@@ -346,12 +357,18 @@ def _positions(group: GroupExplanation) -> Iterator[RenderableType]:
     yield table(f"Greeks, USD{more}", columns, [*rows, ["total", "", *map(usd, sums)]], total=True)
 
 
-def _shares(title: str, what: str, shares: Sequence[Share]) -> Iterator[RenderableType]:
+def _shares(title: str, what: str, shares: Sequence[Share], whole: str) -> Iterator[RenderableType]:
     if shares:
-        largest = max(abs(share.euler_usd) for share in shares)
-        columns = (Column(what, words=True), Column("share of scan"), Column("", words=True), Column("with − without"))
-        rows: list[Row] = [[s.name, usd(s.euler_usd), bar(s.euler_usd, largest), usd(s.marginal_usd)] for s in shares]
-        yield table(title, columns, rows)
+        mains = [s.marginal_usd if s.euler_usd is None else s.euler_usd for s in shares]
+        largest = max(map(abs, mains))
+        headings = (Column(f"share of {whole}"), Column("", words=True), Column("with − without"))
+        rows: list[Row] = [
+            [s.name, usd_or_blank(s.euler_usd), bar(main, largest), usd(s.marginal_usd)]
+            for s, main in zip(shares, mains, strict=True)
+        ]
+        yield table(title, (Column(what, words=True), *headings), rows)
+        if any(s.euler_usd is None for s in shares):
+            yield prose(("The rule is not homogeneous: no shares add up to its requirement.",))
 
 
 def _distances(distances: Sequence[Distance]) -> Iterator[RenderableType]:
@@ -446,6 +463,24 @@ def _named_shocks(account: StressAccount) -> Iterator[RenderableType]:
             for line in sorted(account.lines, key=lambda line: line.pnl_usd)
         ]
         yield table("Named shocks", columns, rows)
+
+
+def _stressed_margins(account: StressAccount) -> Iterator[RenderableType]:
+    if account.margins:
+        headings = ("equity USD", "initial USD", "maintenance USD", "excess USD")
+        columns = (Column("after", words=True), *map(Column, headings), Column("status", words=True))
+        rows: list[Row] = [
+            [
+                label_text(m.label),
+                *map(usd, (m.equity_usd, m.initial_usd, m.maintenance_usd, m.equity_usd - m.initial_usd)),
+                status_text(m.status),
+            ]
+            for m in sorted(account.margins, key=lambda m: m.equity_usd - m.maintenance_usd)
+        ]
+        yield table("What the rulebook would ask for after each shock", columns, rows)
+        unmoved = sorted({factor for m in account.margins for factor in m.unmoved})
+        if unmoved:
+            yield prose((f"Factors that stayed where they were: {', '.join(unmoved)}.",))
 
 
 def _heat_map(array: RiskArray) -> Iterator[RenderableType]:

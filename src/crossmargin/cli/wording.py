@@ -137,6 +137,11 @@ def percent(value: float, *, digits: int = 1, plus: bool = False) -> str:
     return _signed(trimmed(f"{100.0 * value:,.{digits}f}") + " %", plus=plus)
 
 
+def usd_or_blank(value: float | None) -> str:
+    """USD as `usd` writes it, nothing for what is not known."""
+    return "" if value is None else usd(value)
+
+
 def ratio(value: float | None) -> str:
     """A margin ratio; None is an account without equity that must hold something."""
     return "no equity" if value is None else percent(value)
@@ -173,13 +178,15 @@ def chain_words(chain: str) -> str:
     return f"{name} ({chain})" if name else chain
 
 
-def named(count: int, noun: str) -> str:
-    """`1 account`, `12 accounts`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def named(count: int, noun: str, nouns: str = "") -> str:
+    """`1 account`, `12 accounts`; `nouns` is the plural where it is another."""
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
 def measure_words(provenance: Provenance) -> str:
-    """The measure and the number of scenarios it reads."""
+    """The measure and the number of scenarios it reads, or a rule without scenarios."""
+    if not provenance.scenarios:
+        return provenance.measure.replace("_", " ")
     return f"{provenance.measure.replace('_', ' ')} of {named(provenance.scenarios, 'scenario')}"
 
 

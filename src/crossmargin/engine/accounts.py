@@ -22,16 +22,13 @@ from crossmargin.engine.reports import (
     Provenance,
     Term,
 )
-from crossmargin.engine.reports import Status as StatusName
+from crossmargin.engine.ruled.accounts import ruled_account, ruled_provenance
+from crossmargin.engine.ruled.margin import RuledMargin
+from crossmargin.engine.verdict import STATUS_NAMES, ratio_of
 from crossmargin.margin.requirement import TERMS
 from crossmargin.market.snapshot import USD
 from crossmargin.portfolio.book import Mode
 
-_STATUS: dict[int, StatusName] = {
-    Status.HEALTHY: "healthy",
-    Status.RESTRICTED: "restricted",
-    Status.LIQUIDATION: "liquidation",
-}
 _MODE: dict[int, Literal["isolated", "cross", "portfolio"]] = {
     Mode.ISOLATED: "isolated",
     Mode.CROSS: "cross",
@@ -39,8 +36,10 @@ _MODE: dict[int, Literal["isolated", "cross", "portfolio"]] = {
 }
 
 
-def provenance(result: MarginResult) -> Provenance:
+def provenance(result: MarginResult | RuledMargin) -> Provenance:
     """The hashes and settings a result was computed from."""
+    if isinstance(result, RuledMargin):
+        return ruled_provenance(result)
     ready = result.plan
     measure = ready.model.measure
     return Provenance(
@@ -56,7 +55,7 @@ def provenance(result: MarginResult) -> Provenance:
     )
 
 
-def margin_report(result: MarginResult, accounts: Iterable[str] | None = None) -> MarginReport:
+def margin_report(result: MarginResult | RuledMargin, accounts: Iterable[str] | None = None) -> MarginReport:
     """The report of the named accounts (all of them by default). Raises `UnknownName` for one that is not there."""
     book = result.book
     row = {name: i for i, name in enumerate(book.accounts)}
@@ -68,8 +67,10 @@ def margin_report(result: MarginResult, accounts: Iterable[str] | None = None) -
     )
 
 
-def account_report(result: MarginResult, account: int) -> AccountReport:
+def account_report(result: MarginResult | RuledMargin, account: int) -> AccountReport:
     """The report of one account."""
+    if isinstance(result, RuledMargin):
+        return ruled_account(result, account)
     first, last = np.searchsorted(result.book.pool_account, [account, account + 1])
     pools = tuple(_pool(result, p) for p in range(int(first), int(last)))
     equity, maintenance = sum(p.equity_usd for p in pools), sum(p.maintenance_usd for p in pools)
@@ -81,16 +82,10 @@ def account_report(result: MarginResult, account: int) -> AccountReport:
         initial_usd=initial,
         maintenance_usd=maintenance,
         excess_initial_usd=equity - initial,
-        margin_ratio=_ratio(equity, maintenance),
-        status=_STATUS[worst],
+        margin_ratio=ratio_of(equity, maintenance),
+        status=STATUS_NAMES[worst],
         pools=pools,
     )
-
-
-def _ratio(equity: float, maintenance: float) -> float | None:
-    if maintenance == 0.0:
-        return 0.0
-    return maintenance / equity if equity > 0.0 else None
 
 
 def _pool(result: MarginResult, pool: int) -> PoolReport:
@@ -110,8 +105,8 @@ def _pool(result: MarginResult, pool: int) -> PoolReport:
         maintenance_usd=maintenance,
         excess_initial_usd=equity - initial,
         excess_maintenance_usd=equity - maintenance,
-        margin_ratio=_ratio(equity, maintenance),
-        status=_STATUS[int(figures.status[pool])],
+        margin_ratio=ratio_of(equity, maintenance),
+        status=STATUS_NAMES[int(figures.status[pool])],
         terms=tuple(t for t in terms if t.initial or t.maintenance),
         groups=tuple(_group(result, int(g)) for g in np.flatnonzero(book.group_pool == pool)),
         collateral=tuple(_holding(result, line) for line in range(*book.holdings.ptr[pool : pool + 2])),

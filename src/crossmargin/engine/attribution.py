@@ -7,25 +7,23 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, tally
+from crossmargin.engine.greeks import Greeks, greeks, position_line
 from crossmargin.engine.margin import MarginResult, inside_scenarios, with_collateral
 from crossmargin.engine.plan import Plan
-from crossmargin.engine.reports import GroupExplanation, PositionLine, ScenarioLine, Share
+from crossmargin.engine.reports import GroupExplanation, ScenarioLine, Share
 from crossmargin.engine.whatif import WhatIf
-from crossmargin.instruments.table import Family
 from crossmargin.margin.addons import Stock
 from crossmargin.margin.rule import rule_margin
 from crossmargin.margin.scan import measure_of
 from crossmargin.measures.reduce import tail_weights
 from crossmargin.portfolio.book import Book, Mode
-from crossmargin.scenarios.scenario_set import Scenario, collect
-from crossmargin.valuation.pnl import pnl
 
 
 def explain_groups(what: WhatIf, result: MarginResult) -> tuple[GroupExplanation, ...]:
     """The explanation of each group of a one-account result."""
     euler, marginal = euler_shares(result), _without_each_position(what, result)
-    theta = _theta(what.plan)
-    return tuple(_group(what, result, g, euler, marginal, theta) for g in range(len(what.book.groups)))
+    per_contract = greeks(what.plan.table, what.plan.snapshot)
+    return tuple(_group(what, result, g, euler, marginal, per_contract) for g in range(len(what.book.groups)))
 
 
 def euler_shares(result: MarginResult) -> FloatArray:
@@ -70,14 +68,8 @@ def _without_each_position(what: WhatIf, result: MarginResult) -> FloatArray:
     return marginal(what, result, list(np.eye(len(what.book.positions), dtype=np.bool_)))
 
 
-def _theta(ready: Plan) -> FloatArray:
-    """P&L of one contract over a day in which nothing moves [instrument], USD."""
-    day = collect([Scenario(label="a day passes", family="theta", shocks={}, horizon_days=1.0)])
-    return np.asarray(pnl(ready.table, ready.snapshot, day).values[:, 0])
-
-
 def _group(
-    what: WhatIf, result: MarginResult, group: int, euler: FloatArray, alone: FloatArray, theta: FloatArray
+    what: WhatIf, result: MarginResult, group: int, euler: FloatArray, alone: FloatArray, per_contract: Greeks
 ) -> GroupExplanation:
     book, ready = what.book, what.plan
     mine = book.positions.of(group)
@@ -94,33 +86,13 @@ def _group(
             ScenarioLine(label=label, family=family, pnl_usd=float(gain))
             for label, family, gain in zip(ready.scenarios.labels, ready.scenarios.families, gains, strict=True)
         ),
-        positions=tuple(_position(book, ready, i, euler, alone, theta) for i in range(mine.start, mine.stop)),
+        positions=tuple(
+            position_line(book, per_contract, i, float(euler[i]), float(alone[i])) for i in range(mine.start, mine.stop)
+        ),
         underlyings=tuple(
             Share(name=names[b], euler_usd=float(euler[mask].sum()), marginal_usd=float(share))
             for b, mask, share in zip(np.unique(bucket[rows]), masks, shares, strict=True)
         ),
-    )
-
-
-def _position(
-    book: Book, ready: Plan, line: int, euler: FloatArray, alone: FloatArray, theta: FloatArray
-) -> PositionLine:
-    row, q = int(book.positions.instrument[line]), float(book.positions.quantity[line])
-    table, exposed = book.table, ready.terms.exposure
-    is_valued = table.family[row] in (Family.OPTION, Family.SPOT)
-    price = exposed.value[row] / (table.multiplier[row] * exposed.settle_usd[row]) if is_valued else exposed.price[row]
-    return PositionLine(
-        instrument=table.ids[row],
-        underlying=exposed.names[exposed.bucket[row]],
-        quantity=q,
-        price=float(np.nan_to_num(price)),
-        value_usd=q * float(exposed.value[row]),
-        delta_usd=q * float(exposed.delta[row]),
-        gamma_usd=q * float(exposed.gamma[row]) / 100.0,
-        vega_usd=q * float(exposed.vega[row]) / 100.0,
-        theta_usd=q * float(theta[row]),
-        euler_usd=float(euler[line]),
-        marginal_usd=float(alone[line]),
     )
 
 

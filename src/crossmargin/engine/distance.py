@@ -18,7 +18,7 @@ from crossmargin.engine.margin import margin
 from crossmargin.engine.plan import replan
 from crossmargin.engine.reports import Distance, Frontier
 from crossmargin.engine.whatif import WhatIf
-from crossmargin.market.snapshot import Underlying, bump
+from crossmargin.market.snapshot import Snapshot, Underlying, bump
 
 PRICE_SPAN = (0.02, 25.0)  # prices searched, as multiples of the price now
 STEPS = 12  # points on each side, even in logs, between which the first change of sign is sought
@@ -26,23 +26,29 @@ DIRECTIONS = 16
 TOLERANCE = 1e-10  # of ln(price)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Edge:
-    """Excess over maintenance of each pool, as a function of market moves."""
+    """Equity − maintenance margin of each of `pools` [pool], USD, as a function of moves of the market."""
 
-    what: WhatIf
-
-    def excess(self, moves: Mapping[str, float]) -> FloatArray:
-        """Equity − maintenance margin of each pool after `moves` [pool], USD."""
-        moved = replan(self.what.plan, bump(self.what.plan.snapshot, moves))
-        result = margin(self.what.book, moved.snapshot, moved.model, prepared=moved)
-        return result.pools.equity - result.pools.maintenance
+    pools: tuple[str, ...]
+    snapshot: Snapshot
+    excess: Callable[[Mapping[str, float]], FloatArray]
 
 
-def distances(what: WhatIf, underlyings: Iterable[str]) -> tuple[Distance, ...]:
+def edge_of(what: WhatIf) -> Edge:
+    """The edge of an account: everything is made again after each move."""
+
+    def excess(moves: Mapping[str, float]) -> FloatArray:
+        moved = replan(what.plan, bump(what.plan.snapshot, moves))
+        result = margin(what.book, moved.snapshot, moved.model, prepared=moved)
+        return np.asarray(result.pools.equity - result.pools.maintenance)
+
+    return Edge(pools=what.book.pools, snapshot=what.plan.snapshot, excess=excess)
+
+
+def distances(edge: Edge, underlyings: Iterable[str]) -> tuple[Distance, ...]:
     """For each pool and underlying, the nearest prices below and above at which the pool meets its maintenance."""
-    edge = Edge(what=what)
-    return tuple(d for name in underlyings for d in _distances_of(edge, what.plan.snapshot.underlyings[name]))
+    return tuple(d for name in underlyings for d in _distances_of(edge, edge.snapshot.underlyings[name]))
 
 
 def _distances_of(edge: Edge, u: Underlying) -> list[Distance]:
@@ -65,7 +71,7 @@ def _distances_of(edge: Edge, u: Underlying) -> list[Distance]:
             searched_from=u.spot * PRICE_SPAN[0],
             searched_to=u.spot * PRICE_SPAN[1],
         )
-        for p, pool in enumerate(edge.what.book.pools)
+        for p, pool in enumerate(edge.pools)
     ]
 
 
@@ -94,14 +100,14 @@ def _first_root(at: Callable[[float], FloatArray], pool: int, steps: FloatArray,
     return float(root)
 
 
-def frontier(what: WhatIf, first: str, second: str) -> tuple[Frontier, ...]:
+def frontier(edge: Edge, first: str, second: str) -> tuple[Frontier, ...]:
     """Joint relative moves of two underlyings at which each pool meets its maintenance, in `DIRECTIONS` directions.
 
     Directions are even in the plane of log moves; the search goes out to the span of `distances` along each.
     """
-    edge, held = Edge(what=what), what.plan.snapshot.underlyings
+    held = edge.snapshot.underlyings
     reach = math.log(PRICE_SPAN[1])
-    points: list[list[tuple[float, float] | None]] = [[] for _ in what.book.pools]
+    points: list[list[tuple[float, float] | None]] = [[] for _ in edge.pools]
     now = edge.excess({})
     for k in range(DIRECTIONS):
         angle = 2.0 * math.pi * k / DIRECTIONS
@@ -113,6 +119,5 @@ def frontier(what: WhatIf, first: str, second: str) -> tuple[Frontier, ...]:
         for p, r in enumerate(_crossings(along, now, reach)):
             points[p].append(None if r is None else (math.expm1(r * x), math.expm1(r * y)))
     return tuple(
-        Frontier(pool=pool, first=first, second=second, points=tuple(points[p]))
-        for p, pool in enumerate(what.book.pools)
+        Frontier(pool=pool, first=first, second=second, points=tuple(points[p])) for p, pool in enumerate(edge.pools)
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.engine.accounts import account_report, provenance
 from crossmargin.engine.attribution import euler_shares, explain_groups, group_shares
+from crossmargin.engine.change import Previous, change
 from crossmargin.engine.curves import risk_arrays, spot_curves
-from crossmargin.engine.distance import distances, frontier
-from crossmargin.engine.margin import MarginResult, margin
-from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.distance import distances, edge_of, frontier
+from crossmargin.engine.margin import MarginResult
+from crossmargin.engine.model import AnyModel, RulebookModel, in_force
 from crossmargin.engine.plan import Progress, plan
-from crossmargin.engine.reports import Capacity, Change, ExplainReport
+from crossmargin.engine.reports import Capacity, ExplainReport
+from crossmargin.engine.ruled.explain import explain_ruled
 from crossmargin.engine.variants import account_alone
 from crossmargin.engine.whatif import WhatIf, prepare
 from crossmargin.instruments.table import Family
@@ -23,19 +23,10 @@ from crossmargin.optimize.capacity import largest_fits
 from crossmargin.portfolio.book import Book
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Previous:
-    """What a result is compared with: the book, market and model of then."""
-
-    book: Book
-    snapshot: Snapshot
-    model: ModelDocument
-
-
 def explain(
     book: Book,
     snapshot: Snapshot,
-    model: ModelDocument,
+    model: AnyModel,
     *,
     account: str,
     previous: Previous | None = None,
@@ -43,6 +34,9 @@ def explain(
 ) -> ExplainReport:
     """Explain the margin of one account. Raises what `margin` raises, and `UnknownName` for the account."""
     tell = progress or (lambda *_: None)
+    moved = change(previous, book, snapshot, model, account=account) if previous else None
+    if isinstance(model, RulebookModel):
+        return explain_ruled(account_alone(book, account), snapshot, in_force(model, snapshot), moved, tell)
     alone = account_alone(book, account)
     ready = plan(alone, snapshot, model)
     what = prepare(alone, ready)
@@ -53,9 +47,10 @@ def explain(
     tell("capacity", 2, 5)
     fits = capacities(what, result)
     tell("liquidation prices", 3, 5)
-    edges = distances(what, by_risk)
+    edge = edge_of(what)
+    edges = distances(edge, by_risk)
     tell("frontier", 4, 5)
-    joint = frontier(what, by_risk[0], by_risk[1]) if len(by_risk) > 1 else ()
+    joint = frontier(edge, by_risk[0], by_risk[1]) if len(by_risk) > 1 else ()
     tell("curves", 5, 5)
     return ExplainReport(
         provenance=provenance(result),
@@ -67,7 +62,7 @@ def explain(
         capacity=fits,
         spot_curves=spot_curves(alone, snapshot, ready.scenarios.rules, by_risk),
         risk_arrays=risk_arrays(alone, snapshot, ready.scenarios.rules, by_risk),
-        change=change(previous, book, snapshot, model, account=account) if previous else None,
+        change=moved,
     )
 
 
@@ -116,27 +111,4 @@ def capacities(what: WhatIf, result: MarginResult) -> tuple[Capacity, ...]:
             sell=None if np.isnan(sell) else float(sell),
         )
         for at, (buy, sell) in zip(tradable, sizes, strict=True)
-    )
-
-
-def change(previous: Previous, book: Book, snapshot: Snapshot, model: ModelDocument, *, account: str) -> Change:
-    """What moved the account's initial margin since `previous`: positions first, then market, then parameters.
-
-    Each step changes one input and keeps the others, so that the three parts add up to the whole; the order is part
-    of the definition. Raises `MissingFactors` where the market of then lacks what the book of now needs.
-    """
-    then, now = account_alone(previous.book, account), account_alone(book, account)
-    steps = (
-        (then, previous.snapshot, previous.model),
-        (now, previous.snapshot, previous.model),
-        (now, snapshot, previous.model),
-        (now, snapshot, model),
-    )
-    required = [float(margin(b, s, m).pools.initial.sum()) for b, s, m in steps]
-    return Change(
-        before_initial_usd=required[0],
-        after_initial_usd=required[3],
-        positions_usd=required[1] - required[0],
-        market_usd=required[2] - required[1],
-        parameters_usd=required[3] - required[2],
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from crossmargin.accounts.equity import position_values, position_worth, unsettl
 from crossmargin.accounts.health import margin_ratio, status
 from crossmargin.collateral.haircuts import Recognised, recognise
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
-from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel
 from crossmargin.engine.plan import Plan, Progress, plan
+from crossmargin.engine.ruled.margin import RuledMargin, ruled_margin
 from crossmargin.margin.requirement import Requirements, requirements
 from crossmargin.margin.scan import measure_of, order_losses, reduce_stored
 from crossmargin.market.snapshot import Snapshot
@@ -63,23 +64,40 @@ class MarginResult:
         return tally(self.book.pool_account, pool_column, len(self.book.accounts))
 
 
+@overload
 def margin(
     book: Book,
     snapshot: Snapshot,
     model: ModelDocument,
     *,
+    prepared: Plan | None = ...,
+    cash: FloatArray | None = ...,
+    threads: int = ...,
+    progress: Progress | None = ...,
+) -> MarginResult: ...
+@overload
+def margin(
+    book: Book, snapshot: Snapshot, model: RulebookModel, *, threads: int = ..., progress: Progress | None = ...
+) -> RuledMargin: ...
+def margin(
+    book: Book,
+    snapshot: Snapshot,
+    model: AnyModel,
+    *,
     prepared: Plan | None = None,
     cash: FloatArray | None = None,
     threads: int = 1,
     progress: Progress | None = None,
-) -> MarginResult:
-    """Initial and maintenance margin, equity and status of every pool of a book.
+) -> MarginResult | RuledMargin:
+    """Initial and maintenance margin, equity and status of every pool of a book; of every account under a rulebook.
 
     `prepared` is a plan made before for the same table, market and model. `cash` [pool] is USD that is due but not
-    yet among the collateral, such as the premium of a deal; it counts as unsettled. `progress` is called with a
-    label, the positions done and their number. Raises what `plan` raises, and `UnknownName` for collateral without
-    haircuts.
+    yet among the collateral, such as the premium of a deal; it counts as unsettled. `threads` serves models of our
+    own; `progress` is called with a label, the positions (under a rulebook, accounts) done and their number. Raises
+    what `plan` raises, and `UnknownName` for collateral without haircuts; under a rulebook what `ruled_margin` raises.
     """
+    if isinstance(model, RulebookModel):
+        return ruled_margin(book, snapshot, model, progress=progress)
     ready = prepared or plan(book, snapshot, model, threads=threads)
     results = []
     due = np.zeros(len(book.pools)) if cash is None else cash

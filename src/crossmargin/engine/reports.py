@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from crossmargin.margin.rulebooks.rulebook import Certainty
+
 Status: TypeAlias = Literal["healthy", "restricted", "liquidation"]
 
 
@@ -82,8 +84,38 @@ class PoolReport(_Part, frozen=True, kw_only=True):
     collateral: tuple[CollateralLine, ...]
 
 
+class Doubt(_Part, frozen=True, kw_only=True):
+    """A term that is not exact, or that a reader must know something of."""
+
+    term: str
+    certainty: Certainty
+    note: str
+
+
+class Ruling(_Part, frozen=True, kw_only=True):
+    """By which rulebook an account was margined, and how far its figures can be trusted.
+
+    `refused` is what the rulebook does not list and leaves out of every figure; with positions or orders among it the
+    requirement is `partial`. `binding` is the largest term.
+    """
+
+    rulebook: str
+    name: str
+    date: str
+    certainty: Certainty
+    binding: str
+    partial: bool
+    refused: tuple[str, ...]
+    notes: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+
+
 class AccountReport(_Part, frozen=True, kw_only=True):
-    """One account: the sums over its pools, and the worst status among them."""
+    """One account: the sums over its pools, and the worst status among them; `ruling` where a rulebook margined it.
+
+    A rulebook sees one pool and one group, whatever the book says; what it counts of collateral is what the equity of
+    the collateral alone rises by with each holding, in their order, and the position value all that positions add.
+    """
 
     id: str
     equity_usd: float
@@ -93,6 +125,7 @@ class AccountReport(_Part, frozen=True, kw_only=True):
     margin_ratio: float | None
     status: Status
     pools: tuple[PoolReport, ...]
+    ruling: Ruling | None = None
 
 
 class Provenance(_Part, frozen=True, kw_only=True):
@@ -137,7 +170,8 @@ class PositionLine(_Part, frozen=True, kw_only=True):
     """One position: greeks in USD and its share of the scan.
 
     `delta_usd` per 100 % move, `gamma_usd` change of delta per 1 % move, `vega_usd` per vol point, `theta_usd` per
-    day. `euler_usd` adds up to the scan; `marginal_usd` is the requirement (IM) with it minus without it.
+    day. `euler_usd` adds up to the scan (under a rulebook to its IM; None where the rule is not homogeneous, so that
+    no shares add up); `marginal_usd` is the requirement (IM) with it minus without it.
     """
 
     instrument: str
@@ -149,15 +183,15 @@ class PositionLine(_Part, frozen=True, kw_only=True):
     gamma_usd: float
     vega_usd: float
     theta_usd: float
-    euler_usd: float
+    euler_usd: float | None
     marginal_usd: float
 
 
 class Share(_Part, frozen=True, kw_only=True):
-    """A part's Euler share of the scan, and the requirement (IM) with it minus without it."""
+    """A part's Euler share of the scan (as in `PositionLine`), and the requirement (IM) with it minus without it."""
 
     name: str
-    euler_usd: float
+    euler_usd: float | None
     marginal_usd: float
 
 
@@ -256,10 +290,26 @@ class StressReport(_Part, frozen=True, kw_only=True):
     accounts: tuple[StressAccount, ...]
 
 
+class StressedMargin(_Part, frozen=True, kw_only=True):
+    """What a rulebook counts and asks for in the market after a shock; `unmoved` are factors that stayed."""
+
+    label: str
+    equity_usd: float
+    initial_usd: float
+    maintenance_usd: float
+    status: Status
+    unmoved: tuple[str, ...]
+
+
 class StressAccount(_Part, frozen=True, kw_only=True):
-    """One account under stress. `pnl_usd` of a line covers positions and collateral (before haircuts)."""
+    """One account under stress. `pnl_usd` of a line covers positions and collateral (before haircuts).
+
+    Under a rulebook `margins` holds what it would ask for after each shock.
+    """
 
     id: str
     equity_usd: float
     lines: tuple[ScenarioLine, ...]
     risk_arrays: tuple[RiskArray, ...]
+    ruling: Ruling | None = None
+    margins: tuple[StressedMargin, ...] = ()

@@ -13,9 +13,11 @@ from crossmargin.core import check
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.curves import account_pnl, risk_arrays
 from crossmargin.engine.margin import margin
-from crossmargin.engine.model import ModelDocument
-from crossmargin.engine.plan import plan
+from crossmargin.engine.model import AnyModel, RulebookModel, in_force
+from crossmargin.engine.plan import moved_names, plan
 from crossmargin.engine.reports import ScenarioLine, StressAccount, StressReport
+from crossmargin.engine.ruled.stress import stressed_account
+from crossmargin.engine.variants import account_alone
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book, part
 from crossmargin.scenarios.document import StressDocument
@@ -33,27 +35,30 @@ def default_stress() -> StressDocument:
 def stress(
     book: Book,
     snapshot: Snapshot,
-    model: ModelDocument,
+    model: AnyModel,
     *,
     scenarios: StressDocument | None = None,
     accounts: Iterable[str] | None = None,
 ) -> StressReport:
     """P&L of accounts (all by default) under named shocks, the shipped ones by default, and over a risk array.
 
-    Vol shocks spread over tenors as the model's. Raises `MissingFactors` for a shock to a factor the market lacks.
+    Vol shocks spread over tenors as the model's, under a rulebook alike over all; a rulebook says too what it would ask
+    for after each shock. Raises `MissingFactors` for a shock to a factor the market lacks.
     """
+    names = book.accounts if accounts is None else tuple(accounts)
+    for name in names:
+        check.known(name, book.accounts, "account", where="book", remedy="Name an account of the book.")
+    library = scenarios or restrict(default_stress(), snapshot)
+    if isinstance(model, RulebookModel):
+        return _stress_ruled(book, snapshot, in_force(model, snapshot), library, names)
     ready = plan(book, snapshot, model)
     result = margin(book, snapshot, model, prepared=ready)
-    shocks = build_stress(
-        scenarios or restrict(default_stress(), snapshot), snapshot, rules=dict(ready.scenarios.rules)
-    )
+    shocks = build_stress(library, snapshot, rules=dict(ready.scenarios.rules))
     gains = account_pnl(book, snapshot, shocks)
     equity = result.by_account(result.pools.equity)
-    names = book.accounts if accounts is None else tuple(accounts)
     underlyings = sorted(ready.scenarios.rules)
     reports = []
     for name in names:
-        check.known(name, book.accounts, "account", where="book", remedy="Name an account of the book.")
         row = book.accounts.index(name)
         alone = part(book, row, row + 1)
         lines = zip(shocks.labels, shocks.families, gains[row], strict=True)
@@ -66,3 +71,17 @@ def stress(
             )
         )
     return StressReport(provenance=provenance(result), accounts=tuple(reports))
+
+
+def _stress_ruled(
+    book: Book, snapshot: Snapshot, model: RulebookModel, library: StressDocument, names: tuple[str, ...]
+) -> StressReport:
+    shocks = build_stress(library, snapshot)
+    columns = shocks.shock.T.tolist()
+    moves = [{f: x for f, x in zip(shocks.factors, column, strict=True) if x} for column in columns]
+    result = margin(book, snapshot, model)
+    underlyings = sorted(moved_names(book.table, snapshot)[0])
+    accounts = tuple(
+        stressed_account(account_alone(book, name), snapshot, model, shocks, moves, underlyings) for name in names
+    )
+    return StressReport(provenance=provenance(result), accounts=accounts)

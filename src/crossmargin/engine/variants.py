@@ -59,6 +59,13 @@ def _tiled(lines: Lines, quantity: FloatArray) -> Lines:
     )
 
 
+def additions(add: Mapping[str, float], collateral: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
+    """What `with_added` adds, each as a signed amount and a name."""
+    added = [f"{quantity:+.15g} {name}" for name, quantity in add.items()]
+    added += [f"{amount:+.15g} {asset}{f' on {c}' if c else ''}" for (asset, c), amount in collateral.items()]
+    return tuple(added)
+
+
 def with_added(
     alone: Book,
     add: Mapping[str, float],

@@ -26,10 +26,11 @@ from crossmargin.engine.margin import (
     shortfall,
     with_collateral,
 )
-from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, in_force
 from crossmargin.engine.plan import Plan, plan
 from crossmargin.engine.reports import SimulateReport
-from crossmargin.engine.variants import account_alone, with_added, with_quantities
+from crossmargin.engine.ruled.whatif import simulate_ruled
+from crossmargin.engine.variants import account_alone, additions, with_added, with_quantities
 from crossmargin.margin.addons import Stock
 from crossmargin.margin.requirement import Requirements, requirements_of, stock, working_orders
 from crossmargin.margin.scan import Scan, losses_with_orders, measure_of, order_losses, scan, shared_cells
@@ -225,7 +226,7 @@ def _losses(book: Book, lines: Lines, ready: Plan) -> Losses:
 def simulate(
     book: Book,
     snapshot: Snapshot,
-    model: ModelDocument,
+    model: AnyModel,
     *,
     account: str,
     add: Mapping[str, float] | None = None,
@@ -236,9 +237,13 @@ def simulate(
 
     `add` by instrument id, signed, dealt at the mark and paid for; `collateral` by (asset, chain), "" for no chain.
     Both sides are computed over the same scenarios, those of the account after the change, so that their difference
-    is due to the change alone. Raises what `margin` raises.
+    is due to the change alone. Under a rulebook premiums are paid in the asset that an instrument settles in. Raises
+    what `margin` raises.
     """
     alone = account_alone(book, account)
+    if isinstance(model, RulebookModel):
+        ready_model = in_force(model, snapshot)
+        return simulate_ruled(alone, snapshot, ready_model, add=add or {}, collateral=collateral or {}, group=group)
     after = with_added(alone, add or {}, collateral or {}, group=group)
     none = with_added(alone, dict.fromkeys(add or {}, 0.0), dict.fromkeys(collateral or {}, 0.0), group=group)
     ready = plan(after, snapshot, model)
@@ -248,11 +253,9 @@ def simulate(
         margin(none, snapshot, model, prepared=ready),
         margin(after, snapshot, model, prepared=ready, cash=-premium(after, ready.terms, dealt)),
     ]
-    added = [f"{quantity:+.15g} {name}" for name, quantity in (add or {}).items()]
-    added += [f"{amount:+.15g} {asset}{f' on {c}' if c else ''}" for (asset, c), amount in (collateral or {}).items()]
     return SimulateReport(
         provenance=provenance(results[1]),
-        added=tuple(added),
+        added=additions(add or {}, collateral or {}),
         before=account_report(results[0], 0),
         after=account_report(results[1], 0),
     )

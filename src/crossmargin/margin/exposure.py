@@ -61,7 +61,7 @@ class Exposure:
 
 def exposure(table: InstrumentTable, snapshot: Snapshot) -> Exposure:
     """The exposures of a table at a snapshot. Raises `MissingFactors` where an underlying states no liquidity."""
-    delta, gamma, vega = _sensitivities(table, snapshot)
+    delta, gamma, vega = sensitivities(table, snapshot)
     price = marks(table, snapshot)
     option = table.family == Family.OPTION
     option_notional = np.where(option, table.multiplier * _spot_usd(table, snapshot, price.settle_usd), 0.0)
@@ -100,8 +100,8 @@ def _spot_usd(table: InstrumentTable, snapshot: Snapshot, settle_usd: FloatArray
     return np.asarray(np.abs(spot) * np.where(table.payout == PayoutCode.QUANTO, settle_usd, quote))
 
 
-def _sensitivities(table: InstrumentTable, snapshot: Snapshot) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Delta, gamma and vega of each row to its own bucket's underlying."""
+def sensitivities(table: InstrumentTable, snapshot: Snapshot) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Delta, gamma and vega of each row to its own bucket's underlying [instrument], in the units of `Exposure`."""
     names = [name for name in bucket_names(table) if name in snapshot.underlyings]
     columns = []
     for name in names:

@@ -1,0 +1,34 @@
+"""What-if under a rulebook: an account before and after a deal at the mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from crossmargin.engine.model import RulebookModel
+from crossmargin.engine.reports import SimulateReport
+from crossmargin.engine.ruled.accounts import answered, ruled_provenance
+from crossmargin.engine.ruled.dealing import dealt
+from crossmargin.engine.ruled.margin import RuledMargin
+from crossmargin.engine.variants import additions
+from crossmargin.market.snapshot import Snapshot
+from crossmargin.portfolio.book import Book
+
+
+def simulate_ruled(
+    alone: Book,
+    snapshot: Snapshot,
+    model: RulebookModel,
+    *,
+    add: Mapping[str, float],
+    collateral: Mapping[tuple[str, str], float],
+    group: str | None,
+) -> SimulateReport:
+    """A book of one account before and after; premiums are paid in the asset that an instrument settles in."""
+    after = dealt(alone, snapshot, add, collateral, group=group)
+    answers = [model.evaluate(book, snapshot) for book in (alone, after)]
+    return SimulateReport(
+        provenance=ruled_provenance(RuledMargin(book=after, snapshot=snapshot, model=model, results=(answers[1],))),
+        added=additions(add, collateral),
+        before=answered(alone, snapshot, model, answers[0]),
+        after=answered(after, snapshot, model, answers[1]),
+    )
