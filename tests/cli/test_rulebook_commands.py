@@ -1,6 +1,7 @@
 """`rulebooks`, `compare` and `conformance` as their user meets them."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -68,6 +69,40 @@ def test_a_rule_takes_its_parameters_from_a_file(repository, tmp_path):
 def test_the_parameters_of_a_rule_have_a_schema():
     found = json.loads(run("rulebooks", "show", "sensitivity-im", "--schema").stdout)
     assert "calibrations" in found["$defs"]["SensitivityRule"]["properties"]
+
+
+def test_a_rule_says_what_its_portfolio_is():
+    found = json.loads(run("rulebooks", "show", "dydx-v4", "--portfolio-schema").stdout)
+    assert "positions" in found["$defs"]["Portfolio"]["properties"]
+    assert "aevo-standard" in str(run("rulebooks", "show", "kraken-futures", "--portfolio-schema").exception)
+
+
+@pytest.mark.parametrize("document", ["pack", "case"])
+def test_packs_have_a_schema(document):
+    assert json.loads(run("schema", document).stdout)["title"] == f"Crossmargin {document}"
+
+
+def test_a_pack_of_ones_own_is_written_run_and_fails(repository, tmp_path):
+    examples, folder = repository / "examples", tmp_path / "mine"
+    new = ("conformance", examples / "small-book.toml", "--new", folder, "--rulebook", "derive-pmrm2")
+    assert isinstance(run(*new).exception, InvalidInput)
+    assert not folder.exists()
+    arguments = (*new, "--market", examples / "small-market.toml")
+    written = run(*arguments)
+    assert (written.exit_code, "2 cases" in written.stdout) == (0, True)
+    assert isinstance(run(*arguments).exception, InvalidInput)
+    passed = run("conformance", folder)
+    assert (passed.exit_code, "Crossmargin's own numbers" in passed.stdout) == (0, True)
+    case = folder / "cases/account-1.toml"
+    spoilt = re.sub(r"^initial = .*$", "initial = 12345.0", case.read_text(), flags=re.MULTILINE)
+    case.write_text(spoilt.replace("name =", 'source = "the venue"\nname ='))
+    failed = run("conformance", folder)
+    assert (failed.exit_code, "12345" in failed.stdout) == (1, True)
+    (report,) = json.loads(run("conformance", folder, "--json").stdout)
+    (failure,) = report["failures"]
+    assert (failure["case"], failure["field"], failure["expected"]) == ("desk", "initial", 12345.0)
+    assert failure["error"] == pytest.approx(abs(failure["got"] - 12345.0))
+    assert (report["own"], report["cases"]) == (1, 2)
 
 
 def test_packs_run_and_fail_with_their_own_exit_code(shared, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -20,11 +20,32 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a case says in words: a refusal, or the positions that a rule leaves out."""
+
+    field: str
+    expected: str
+    got: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A case by name; `check` runs it through the public function of its rule."""
+    """A case by name; `check` runs it through the public function of its rule. `own` if what is expected is our own
+    answer."""
 
     name: str
-    check: Callable[[], tuple[Check, ...]]
+    check: Callable[[], tuple[Check | Statement, ...]]
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """Cases under the name of their folder; `source` is who answered them."""
+
+    name: str
+    cases: Iterable[Case]
+    source: str = ""
 
 
 def compare(field: str, expected: float, got: float, *, relative: float = 0.0, absolute: float = 0.0) -> Check:

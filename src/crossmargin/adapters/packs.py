@@ -1,6 +1,7 @@
 """Conformance packs: folders of cases with inputs, expected numbers and tolerances, run through the public rules.
 
-A pack is recognised by the files it holds. Reading one runs nothing; each case is run by its `check`.
+A pack is recognised by the files it holds: a `pack.toml`, or the files of a set of reference vectors. Reading one runs
+nothing; each case is run by its `check`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from crossmargin.adapters.conformance import Case
+from crossmargin.adapters.conformance import Case, Check, Pack, Statement
+from crossmargin.adapters.own_packs.reading import FILE, read_pack
 from crossmargin.core.errors import UnreadableFile
 
 # The file or folder that marks a pack, and the function that reads it.
@@ -29,32 +31,54 @@ _READERS: Final = {
 }
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a case got instead of what it expected; errors where both are numbers."""
+
+    case: str
+    field: str
+    expected: float | str
+    got: float | str
+    error: float | None = None
+    relative_error: float | None = None
+
+
 class PackResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How a pack went: cases and numbers that passed or failed, the worst relative error, and what failed."""
+    """How a pack went: cases and numbers that passed or failed, the worst relative error, and what failed.
+
+    `own` counts the cases that expect Crossmargin's own answer: they show that nothing changed, and no agreement.
+    """
 
     pack: str
+    source: str
     cases: int
     passed: int
     failed: int
+    own: int
     numbers: int
     worst_relative_error: float
     worst_field: str
-    failures: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
-def read_packs(path: Path) -> Iterator[tuple[str, Iterator[Case]]]:
-    """The packs at or below a folder, by name, each with its cases. Raises `UnreadableFile` where there is none."""
+def read_packs(path: Path) -> Iterator[Pack]:
+    """The packs at or below a folder, by name, each with its cases.
+
+    Raises `UnreadableFile` where there is none, and what `read_pack` raises for one in Crossmargin's own format.
+    """
     if not path.is_dir():
         raise UnreadableFile(str(path), reason="it is no folder", remedy="Name the folder of a conformance pack")
     found = False
     for folder in sorted([path, *(p for p in path.rglob("*") if p.is_dir())]):
-        marks = [name for name in _READERS if (folder / name).exists()]
-        readers = dict.fromkeys(_READERS[name] for name in marks)
+        name = str(folder.relative_to(path.parent))
+        if (folder / FILE).exists():
+            found = True
+            yield read_pack(folder, name=name)
+        readers = dict.fromkeys(reader for mark, reader in _READERS.items() if (folder / mark).exists())
         for reader in readers:
             found = True
-            yield str(folder.relative_to(path.parent)), _reader(reader)(folder)
+            yield Pack(name=name, cases=_reader(reader)(folder))
     if not found:
-        known = ", ".join(_READERS)
+        known = ", ".join((FILE, *_READERS))
         raise UnreadableFile(str(path), reason=f"it holds no pack (one of: {known})", remedy="Name another folder")
 
 
@@ -66,28 +90,45 @@ def _reader(name: str) -> Callable[[Path], Iterator[Case]]:
     return read
 
 
-def run_pack(name: str, cases: Iterator[Case]) -> PackResult:
-    """Run every case of a pack. A case passes if all its numbers do."""
-    count = failed = numbers = 0
-    worst, field, failures = 0.0, "", []
-    for case in cases:
-        checks = case.check()
-        count += 1
-        numbers += len(checks)
-        wrong = [c for c in checks if not c.passed]
-        failed += bool(wrong)
-        failures += [f"{case.name}: {c.field} is {c.got!r}, expected {c.expected!r}" for c in wrong[:1]]
-        for c in checks:
-            error = abs(c.got - c.expected) / max(abs(c.expected), c.tolerance_absolute, 1e-300)
-            if not error <= worst:
-                worst, field = error, f"{case.name}: {c.field}"
+def run_pack(pack: Pack) -> PackResult:
+    """Run every case of a pack. A case passes if all it states is met."""
+    count = own = numbers = 0
+    worst, field = 0.0, ""
+    failed: set[int] = set()
+    failures: list[Failure] = []
+    for count, case in enumerate(pack.cases, start=1):
+        own += case.own
+        for stated in case.check():
+            if isinstance(stated, Check):
+                numbers += 1
+                error = _relative_error(stated)
+                if not error <= worst:
+                    worst, field = error, f"{case.name}: {stated.field}"
+            if not stated.passed:
+                failed.add(count)
+                failures.append(_failure(case.name, stated))
     return PackResult(
-        pack=name,
+        pack=pack.name,
+        source=pack.source,
         cases=count,
-        passed=count - failed,
-        failed=failed,
+        passed=count - len(failed),
+        failed=len(failed),
+        own=own,
         numbers=numbers,
         worst_relative_error=worst,
         worst_field=field,
         failures=tuple(failures),
+    )
+
+
+def _relative_error(check: Check) -> float:
+    return abs(check.got - check.expected) / max(abs(check.expected), check.tolerance_absolute, 1e-300)
+
+
+def _failure(case: str, stated: Check | Statement) -> Failure:
+    found = Failure(case=case, field=stated.field, expected=stated.expected, got=stated.got)
+    if isinstance(stated, Statement):
+        return found
+    return msgspec.structs.replace(
+        found, error=abs(stated.got - stated.expected), relative_error=_relative_error(stated)
     )

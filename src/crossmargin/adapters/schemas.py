@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from crossmargin.adapters.own_packs.document import CaseDocument, PackDocument
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
 from crossmargin.margin.rulebooks.registry import rulebook
@@ -17,20 +18,32 @@ from crossmargin.scenarios.document import StressDocument
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "book": BookDocument,
+    "case": CaseDocument,
     "market": MarketDocument,
     "model": ModelDocument,
+    "pack": PackDocument,
     "stress": StressDocument,
 }
 
 
 def schema(document: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a book, market, model or stress document; raises `UnknownName` for any other."""
+    """The JSON Schema (2020-12) of one of `DOCUMENTS`; raises `UnknownName` for any other."""
     return _schema(DOCUMENTS[known(document, DOCUMENTS, "document", where="schema")], document)
 
 
 def parameters_schema(name: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the parameters of a rulebook; raises `UnknownName` for an id that there is not."""
     return _schema(rulebook(name).parameters, f"parameters of {name}")
+
+
+def portfolio_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the native portfolio of a rulebook, as a conformance case states it.
+
+    Raises `UnknownName` for a rulebook whose cases are books.
+    """
+    from crossmargin.adapters.own_packs.native import native_rule  # noqa: PLC0415 it imports the rules themselves
+
+    return _schema(native_rule(name, where="--portfolio-schema").portfolio, f"portfolio of {name}")
 
 
 def _schema(kind: type[msgspec.Struct], title: str) -> dict[str, Any]:

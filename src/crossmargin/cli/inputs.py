@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Hashable, Iterable
 from typing import TypeVar
 
@@ -29,6 +30,16 @@ def parse_collateral(text: str) -> tuple[tuple[str, str], float]:
     if chain:
         check_chain(chain, where=f"--collateral {text}")
     return (asset, chain), check.quantity(number, "amount", where=f"--collateral {text}")
+
+
+def parse_day(text: str | None) -> dt.date | None:
+    """`2026-03-31` as a day, nothing as nothing; raises `InvalidInput`."""
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            "date", where="--date", value=text, limit="a day like 2026-03-31", remedy="Write year, month and day."
+        ) from None
 
 
 def summed(amounts: Iterable[tuple[Key, float]]) -> dict[Key, float]:

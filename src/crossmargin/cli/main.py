@@ -37,8 +37,10 @@ class Document(StrEnum):
     """What has a schema."""
 
     BOOK = "book"
+    CASE = "case"
     MARKET = "market"
     MODEL = "model"
+    PACK = "pack"
     STRESS = "stress"
 
 
@@ -241,6 +243,10 @@ def show_rulebook(
     name: Annotated[str, typer.Argument(help="The id of a rulebook.", show_default=False, metavar="ID")],
     as_json: JsonOption = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of its parameters.")] = False,
+    portfolio: Annotated[
+        bool,
+        typer.Option("--portfolio-schema", help="Print the JSON Schema of the portfolio it takes on its own terms."),
+    ] = False,
 ) -> None:
     """Show one rulebook: formulas, open parts, parameter dates and sources; with --json the parameters too.
 
@@ -248,7 +254,7 @@ def show_rulebook(
     """
     from crossmargin.cli import rulebook_commands
 
-    rulebook_commands.show_rulebook(name, as_json=as_json, schema=schema)
+    rulebook_commands.show_rulebook(name, as_json=as_json, schema=schema, portfolio=portfolio)
 
 
 @app.command()
@@ -289,18 +295,37 @@ def compare(
 
 @app.command()
 def conformance(
-    path: Annotated[Path, typer.Argument(help="The folder of one or more packs.", show_default=False, metavar="PATH")],
+    path: Annotated[
+        Path, typer.Argument(help="The folder of one or more packs; with --new a book.", show_default=False)
+    ],
+    new: Annotated[
+        Path | None, typer.Option("--new", help="Write a pack of a book into this new folder.", metavar="FOLDER")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--rulebook", help="The rulebook of a new pack.", metavar="ID")] = None,
+    market: Annotated[
+        Path | None, typer.Option("--market", "-m", help="The market of a new pack.", metavar="FILE")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(help="The day of its parameters; by default the market's.", metavar="YYYY-MM-DD")
+    ] = None,
+    parameters: Annotated[Path | None, typer.Option(help="Its parameters from a file.", metavar="FILE")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run conformance packs through the rulebooks: cases passed and failed, and the worst error.
 
-    Exit code 1 where a case fails.
+    Exit code 1 where a case fails. `--new` writes a pack to begin with, whose numbers are Crossmargin's own until you
+    replace them by those of your venue; `crossmargin schema pack` and `crossmargin schema case` say what it may hold.
 
-    Example: `crossmargin conformance vectors/`
+    Examples: `crossmargin conformance packs/`, `crossmargin conformance book.toml --new packs/mine --rulebook dydx-v4
+    --market market.toml`
     """
-    from crossmargin.cli import rulebook_commands
+    from crossmargin.cli import conformance_commands
 
-    if not rulebook_commands.conformance(path, as_json=as_json):
+    if new is not None:
+        conformance_commands.new_pack(
+            new, path, market=market, name=name, date=date, parameters=parameters, as_json=as_json
+        )
+    elif not conformance_commands.conformance(path, as_json=as_json):
         raise typer.Exit(1)
 
 

@@ -1,19 +1,18 @@
-"""What `rulebooks`, `compare` and `conformance` do."""
+"""What `rulebooks` and `compare` do."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from crossmargin.adapters.files import read_book, read_market, read_model_document
-from crossmargin.adapters.packs import read_packs, run_pack
+from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.adapters.rule_parameters import read_rule_parameters
-from crossmargin.adapters.schemas import parameters_schema
+from crossmargin.adapters.schemas import parameters_schema, portfolio_schema
+from crossmargin.cli.inputs import parse_day
 from crossmargin.cli.output import print_json, print_report
-from crossmargin.cli.rulebook_tables import compare_table, pack_table, rulebook_page, rulebook_table
+from crossmargin.cli.rulebook_tables import compare_table, rulebook_page, rulebook_table
 from crossmargin.core.errors import DuplicateName, InvalidInput
 from crossmargin.engine.compare import compare as compare_account
 from crossmargin.margin.rulebooks.registry import rulebook, rulebooks
@@ -29,11 +28,12 @@ def list_rulebooks(*, as_json: bool) -> None:
         print_report(found, as_json=False, tables=rulebook_table)
 
 
-def show_rulebook(name: str, *, as_json: bool, schema: bool = False) -> None:
-    """Print one rulebook with its formulas, sources and newest parameters, or the schema of its parameters."""
+def show_rulebook(name: str, *, as_json: bool, schema: bool = False, portfolio: bool = False) -> None:
+    """Print one rulebook with its formulas, sources and newest parameters, or a schema: of its parameters, or of the
+    portfolio that its native entry takes."""
     one = rulebook(name)
-    if schema:
-        print_json(parameters_schema(name))
+    if schema or portfolio:
+        print_json(parameters_schema(name) if schema else portfolio_schema(name))
     elif as_json:
         dates = one.dates()
         print_json(_described(one) | {"parameters": msgspec.to_builtins(one.load(dates[-1])) if dates else None})
@@ -63,10 +63,10 @@ def compare(
     report = compare_account(
         loaded,
         snapshot,
-        read_model_document(model),
+        read_model(model),
         account=account or loaded.accounts[0],
         names=None if names == "all" else names.split(","),
-        date=_day(date),
+        date=parse_day(date),
         parameters=_parameters(parameters),
     )
     print_report(report, as_json=as_json, tables=compare_table)
@@ -84,19 +84,3 @@ def _parameters(options: Sequence[str]) -> dict[str, msgspec.Struct]:
             raise DuplicateName("rulebook", where="--parameters", value=name)
         found[name] = read_rule_parameters(rulebook(name, where="--parameters"), path)
     return found
-
-
-def _day(text: str | None) -> dt.date | None:
-    try:
-        return None if text is None else dt.date.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(
-            "date", where="--date", value=text, limit="a day like 2026-03-31", remedy="Write year, month and day."
-        ) from None
-
-
-def conformance(path: Path, *, as_json: bool) -> bool:
-    """Run the packs of a folder; whether all of them passed."""
-    results = tuple(run_pack(name, cases) for name, cases in read_packs(path))
-    print_report(results, as_json=as_json, tables=pack_table)
-    return not any(result.failed for result in results)

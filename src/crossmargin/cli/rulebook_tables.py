@@ -1,4 +1,4 @@
-"""Rulebooks, comparisons and conformance packs as tables for a terminal."""
+"""Rulebooks and comparisons as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from crossmargin.adapters.packs import PackResult
 from crossmargin.cli.table_parts import Row, prose, table
 from crossmargin.cli.wording import Column, usd
 from crossmargin.engine.compare import CompareReport, Comparison
@@ -67,22 +66,3 @@ def _row(row: Comparison) -> Row:
     figures = (row.initial_usd, row.maintenance_usd, row.equity_usd)
     money = ["" if x is None else usd(x) for x in figures]
     return [row.rulebook, row.date, *money, f"{len(row.refused)}", row.certainty, row.binding]
-
-
-def pack_table(results: Sequence[PackResult]) -> RenderableType:
-    """Conformance packs: cases passed and failed, and the worst error."""
-    columns = (
-        Column("pack", words=True),
-        Column("cases"),
-        Column("passed"),
-        Column("failed"),
-        Column("numbers"),
-        Column("worst relative error"),
-    )
-    rows: list[Row] = [
-        [r.pack, f"{r.cases}", f"{r.passed}", f"{r.failed}", f"{r.numbers:,}", f"{r.worst_relative_error:.1e}"]
-        for r in results
-    ]
-    parts = [table("Conformance", columns, rows)]
-    parts += [prose((f"{r.pack}: {text}",)) for r in results for text in r.failures]
-    return Group(*parts)
