@@ -26,6 +26,7 @@ _MODULES: Final = (
     "hyperliquid.portfolio",
     "kraken.futures",
     "mango.accounts",
+    "occ_tims.points",
     "okx_cross.accounts",
     "opyn.account",
     "panoptic.account",
