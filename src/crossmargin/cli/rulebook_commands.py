@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from crossmargin.adapters.files import read_book, read_market, read_model
+from crossmargin.adapters.files import read_book, read_market, read_model_document
 from crossmargin.adapters.rule_parameters import read_rule_parameters
 from crossmargin.adapters.schemas import parameters_schema, portfolio_schema
 from crossmargin.cli.inputs import parse_day
@@ -63,7 +63,7 @@ def compare(
     report = compare_account(
         loaded,
         snapshot,
-        read_model(model),
+        read_model_document(model),
         account=account or loaded.accounts[0],
         names=None if names == "all" else names.split(","),
         date=parse_day(date),
