@@ -25,10 +25,11 @@ def option_block(
     for here in _by_kernel(table, rows):
         part = _Part.of(table, world.snapshot, rows[here])
         columns, inverse = _distinct_columns(part, world.scenarios)
-        reduced = World(snapshot=world.snapshot, scenarios=world.scenarios.take(columns))
+        distinct = len(columns) == len(inverse)
+        reduced = world if distinct else World(snapshot=world.snapshot, scenarios=world.scenarios.take(columns))
         priced = part.pnl(reduced, sticky=sticky, threads=threads)
         # Most of the time is memory: columns are spread only where some are equal, rows only where there are others.
-        priced = priced if len(columns) == len(inverse) else np.take(priced, inverse, axis=1)
+        priced = priced if distinct else np.take(priced, inverse, axis=1)
         if len(here) == len(rows):
             return priced
         block[here] = priced
@@ -193,6 +194,10 @@ def _distinct_columns(part: _Part, scenarios: ScenarioSet) -> tuple[IntArray, In
     prices = [factor for asset in assets for factor in snapshot.asset_factors(asset)]
     names = {"fwd": [u.name], "vol": [u.name], "skew": [u.name], "smile": [u.name], "rate": [u.quote]}
     rows = relevant_rows(scenarios, [u.factor, *prices], names)
+    # Dates of the past differ in their prices already, and sorting whole columns costs more than pricing them.
+    if len(np.unique(scenarios.row(u.factor))) == len(scenarios):
+        every = np.arange(len(scenarios))
+        return every, every
     _, first, inverse = np.unique(rows, axis=1, return_index=True, return_inverse=True)
     order = np.argsort(first)  # keep the columns in the order of the set, far moves last
     rank = np.empty_like(order)

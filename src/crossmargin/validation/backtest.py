@@ -1,0 +1,175 @@
+"""Walk-forward backtest of scenario models on static portfolios: margin set before each move, and what the move did.
+
+The book is held as it stands in one market, and the moves of each date are applied to it: the same R and the same
+reduction as in a margin call, L = q·R, with the columns that were known on the date. Requirements here are the scan
+alone, the part that answers for market moves; liquidity, basis and other terms would come on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+
+from crossmargin.core.arrays import FloatArray, IntArray, frozen
+from crossmargin.core.errors import InvalidInput
+from crossmargin.core.instant import format_instant
+from crossmargin.market.snapshot import Snapshot
+from crossmargin.measures.reduce import Measure, reduce_rows
+from crossmargin.portfolio.book import Book
+from crossmargin.scenarios.scenario_set import ScenarioSet, SurfaceRule
+from crossmargin.valuation.pnl import pnl
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+CELLS: Final = 2_000_000  # instrument × scenario worked off at a time: about 16 MB of R
+
+
+class Forecaster(Protocol):
+    """What a backtest asks of a model: the columns that it means after a move, from the past of that move alone."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a table."""
+        ...
+
+    @property
+    def measure(self) -> Measure:
+        """How its columns become one number."""
+        ...
+
+    def columns(self, t: int) -> FloatArray:
+        """Shocks [factor, scenario] over the horizon that begins after move t; as many scenarios at every t."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What all models of a backtest share.
+
+    `factors` name the rows of shocks, `close_ns` [move] the end of each move, `realised` [factor, move] the shocks over
+    the horizon that began there (NaN where it has not ended), `moves` the moves after which margin is set.
+    """
+
+    book: Book
+    snapshot: Snapshot
+    factors: tuple[str, ...]
+    close_ns: IntArray
+    realised: FloatArray
+    moves: IntArray
+    horizon_days: float
+    rules: dict[str, SurfaceRule]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """One model's backtest: `margin` [account, date] set at `set_ns` [date], `pnl` [account, date] of the horizon after
+    it, both USD; a loss beyond the margin is an exception."""
+
+    model: str
+    accounts: tuple[str, ...]
+    set_ns: IntArray
+    margin: FloatArray
+    pnl: FloatArray
+
+    @property
+    def uncovered(self) -> FloatArray:
+        """Loss beyond the margin [account, date], 0 where there is none."""
+        return np.asarray(np.maximum(-self.pnl - self.margin, 0.0))
+
+
+def moves_between(close_ns: IntArray, realised: FloatArray, start_ns: int, end_ns: int) -> IntArray:
+    """The moves after which a margin can be set and judged in [start, end): all factors there, the horizon ended.
+
+    Raises `InvalidInput` where there is none.
+    """
+    inside = (close_ns >= start_ns) & (close_ns < end_ns) & ~np.isnan(realised).any(axis=0)
+    found = np.flatnonzero(inside)
+    if not len(found):
+        raise InvalidInput(
+            "period",
+            where="backtest",
+            value=f"{format_instant(start_ns)} to {format_instant(end_ns)}",
+            limit="one in which every factor of the book moves",
+            remedy="Choose dates inside the history.",
+        )
+    return found
+
+
+def realised_pnl(stage: Stage, *, threads: int = 1) -> FloatArray:
+    """P&L of every account over the horizon after each move [account, date], USD."""
+    matrix = _matrix(stage, stage.realised[:, stage.moves], threads)
+    lines = stage.book.positions
+    account = stage.book.group_account[lines.owner]
+    gains = np.zeros((len(stage.book.accounts), matrix.shape[1]))
+    np.add.at(gains, account, lines.quantity[:, None] * matrix[lines.instrument])
+    return gains
+
+
+def run(
+    stage: Stage,
+    model: Forecaster,
+    *,
+    gains: FloatArray | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Series:
+    """The backtest of one model; `gains` are those of `realised_pnl`, which all models share.
+
+    Each account is margined as one portfolio. `progress` is called with the model's name, dates done and their number.
+    """
+    csr = _by_account(stage.book)
+    margin = np.empty((len(stage.book.accounts), len(stage.moves)))
+    for first, last, columns in _batches(stage, model):
+        matrix = _matrix(stage, np.concatenate(columns, axis=1), threads)
+        width = columns[0].shape[1]
+        for date in range(first, last):
+            own = np.ascontiguousarray(matrix[:, (date - first) * width : (date - first + 1) * width])
+            margin[:, date] = np.maximum(reduce_rows(*csr, own, model.measure, threads=threads)[0], 0.0)
+        if progress is not None:
+            progress(model.name, last, len(stage.moves))
+    return Series(
+        model=model.name,
+        accounts=stage.book.accounts,
+        set_ns=frozen(stage.close_ns[stage.moves], np.int64),
+        margin=frozen(margin),
+        pnl=frozen(realised_pnl(stage, threads=threads) if gains is None else gains),
+    )
+
+
+def _batches(stage: Stage, model: Forecaster) -> Iterator[tuple[int, int, Sequence[FloatArray]]]:
+    """Dates [first, last) with the columns of each, as many as fit a batch."""
+    rows, first = max(len(stage.book.table), 1), 0
+    while first < len(stage.moves):
+        columns = [model.columns(int(stage.moves[first]))]
+        room = max(CELLS // (rows * columns[0].shape[1]), 1)
+        last = min(first + room, len(stage.moves))
+        columns += [model.columns(int(t)) for t in stage.moves[first + 1 : last]]
+        yield first, last, columns
+        first = last
+
+
+def _matrix(stage: Stage, shock: FloatArray, threads: int) -> FloatArray:
+    """R [instrument, column] of shocks [factor, column]."""
+    count = shock.shape[1]
+    scenarios = ScenarioSet(
+        labels=("",) * count,
+        families=("walk",) * count,
+        factors=stage.factors,
+        shock=frozen(shock),
+        weight=frozen(np.ones(count)),
+        horizon_days=frozen(np.full(count, stage.horizon_days)),
+        damping=frozen(np.ones(count)),
+        rules=stage.rules,
+    )
+    return pnl(stage.book.table, stage.snapshot, scenarios, threads=threads).values
+
+
+def _by_account(book: Book) -> tuple[IntArray, IntArray, FloatArray]:
+    """Positions as rows of accounts: pointers, instruments, quantities."""
+    lines = book.positions
+    account = book.group_account[lines.owner]
+    order = np.argsort(account, kind="stable")
+    ptr = np.searchsorted(account[order], np.arange(len(book.accounts) + 1))
+    return ptr, lines.instrument[order].astype(np.int64), lines.quantity[order]
