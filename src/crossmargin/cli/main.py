@@ -60,6 +60,15 @@ MarketOption: TypeAlias = Annotated[
 ModelOption: TypeAlias = Annotated[
     str, typer.Option("--model", help="A built-in margin model, or a .toml or .json file.", metavar="NAME|FILE")
 ]
+AnyModelOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="A built-in margin model, a .toml or .json file, or a rulebook: its ID (parameters of the market's day), "
+        "ID@DATE, or ID=FILE with parameters of your own.",
+        metavar="NAME|FILE|ID@DATE",
+    ),
+]
 InstrumentsOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Instruments and products that a flat book names but the catalogue lacks.", metavar="FILE"),
@@ -93,7 +102,7 @@ def _options(
 def margin(
     book: BookArgument,
     market: MarketOption,
-    model: ModelOption = DEFAULT_MODEL,
+    model: AnyModelOption = DEFAULT_MODEL,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
@@ -107,7 +116,8 @@ def margin(
     """Print what each account must hold, and what it holds.
 
     The requirement comes term by term, with the scenario that set it; collateral comes with its haircuts. A large
-    book is printed as totals and the accounts closest to their limit; `--out` writes a row for every account.
+    book is printed as totals and the accounts closest to their limit; `--out` writes a row for every account. With
+    `--model derive-pmrm2@2025-03` a venue's rulebook margins it; what that does not list is named, and in no figure.
 
     Example: `crossmargin margin book.toml --market market.toml --html report.html`
     """
@@ -133,7 +143,7 @@ def simulate(
     ] = None,
     account: AccountOption = None,
     group: Annotated[str | None, typer.Option(help="The margin group that takes the positions.", metavar="ID")] = None,
-    model: ModelOption = DEFAULT_MODEL,
+    model: AnyModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
@@ -158,7 +168,7 @@ def explain(
     book: BookArgument,
     market: MarketOption,
     account: AccountOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    model: AnyModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
     previous_book: Annotated[
         Path | None, typer.Option(help="The book of then, to say what changed since.", metavar="FILE")
@@ -167,7 +177,7 @@ def explain(
         Path | None, typer.Option(help="The market of then, to say what changed since.", metavar="FILE")
     ] = None,
     previous_model: Annotated[
-        str | None, typer.Option(help="The model of then, to say what changed since.", metavar="NAME|FILE")
+        str | None, typer.Option(help="The model of then, to say what changed since.", metavar="NAME|FILE|ID@DATE")
     ] = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
@@ -194,7 +204,7 @@ def stress(
         Path | None, typer.Option(help="Named shocks: .toml or .json; shipped ones by default.", metavar="FILE")
     ] = None,
     account: AccountOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    model: AnyModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,

@@ -210,7 +210,7 @@ def reachable(distances: Sequence[Distance]) -> tuple[tuple[Distance, ...], str]
     """The distances that end somewhere, and a sentence that names the prices that do not."""
     found = tuple(d for d in distances if d.below is not None or d.above is not None)
     safe = [f"{d.underlying} ({d.pool})" for d in distances if d.below is None and d.above is None]
-    return found, f"No price of these leads there: {', '.join(safe)}." if safe else ""
+    return found, f"No price searched turns the verdict for {', '.join(safe)}." if safe else ""
 
 
 def nearest(distances: Sequence[Distance]) -> tuple[Distance, float, float] | None:
@@ -293,16 +293,18 @@ def _collateral_sentences(account: AccountReport) -> Iterator[str]:
         )
 
 
-def _distance_sentences(distances: Sequence[Distance]) -> Iterator[str]:
+def _distance_sentences(account: AccountReport, distances: Sequence[Distance]) -> Iterator[str]:
     if not distances:
         return
+    is_over = account.status == "liquidation" and len(account.pools) == 1  # Then the way is that out of it.
     if (close := nearest(distances)) is None:
-        yield "No move of a single underlying that was searched brings the account to liquidation."
+        yield f"No move of a single underlying that was searched {'ends' if is_over else 'brings'} its liquidation."
         return
     distance, target, move = close
     verb = "falls" if move < 0 else "rises"
     yield (
-        f"With everything else held, the nearest liquidation is where {distance.underlying} {verb}"
+        f"With everything else held, {'maintenance is covered' if is_over else 'the nearest liquidation is'} where"
+        f" {distance.underlying} {verb}"
         f" {percent(abs(move))} to {level(target)}."
     )
 
@@ -316,7 +318,7 @@ def account_summary(
         *(ruling_words(account.ruling) if account.ruling is not None else ()),
         *_worst_sentences(account, provenance),
         *_term_sentences(account),
-        *_distance_sentences(distances),
+        *_distance_sentences(account, distances),
         *_collateral_sentences(account),
     )
 
