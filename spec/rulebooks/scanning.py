@@ -36,18 +36,22 @@ def linear_pnl(price: float, inverse: bool, move: float, coin: float) -> float:
 
 def option_pnl(option: dict[str, Any], move: float, vol: float, coin: float, days_passed: float = 0.0) -> float:
     """P&L of one coin of an option."""
-    forward, call = option["forward"], option["right"] == "call"
+    call: bool = option["right"] == "call"
+    forward: float = option["forward"]
+    discount: float = option["discount"]
     moved = forward * (1.0 + move)
     before = value(call, forward, option["strike"], option["volatility"], option["days"])
     after = value(call, moved, option["strike"], vol, max(option["days"] - days_passed, 0.0))
-    return (after / moved - before / forward) * coin if option["inverse"] else option["discount"] * (after - before)
+    return (after / moved - before / forward) * coin if option["inverse"] else discount * (after - before)
 
 
 def option_delta(option: dict[str, Any]) -> float:
     """Coins that hedge one coin of an option with a volatility and time above zero."""
-    side, forward = (1.0 if option["right"] == "call" else -1.0), option["forward"]
+    side = 1.0 if option["right"] == "call" else -1.0
+    forward: float = option["forward"]
+    discount: float = option["discount"]
     greeks = black_greeks(forward, option["strike"], option["volatility"], option["days"] / YEAR_DAYS, 0.0, side)
-    return greeks.delta - greeks.value / forward if option["inverse"] else option["discount"] * greeks.delta
+    return greeks.delta - greeks.value / forward if option["inverse"] else discount * greeks.delta
 
 
 def order_loss(buys: float, sells: float, pnl: float) -> float:

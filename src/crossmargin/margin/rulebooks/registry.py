@@ -17,6 +17,7 @@ _MODULES: Final = (
     "bybit_standard.options",
     "cboe.strategy",
     "coinbase.perpetuals",
+    "deribit_pm.evaluating",
     "deribit_standard.standard",
     "derive.evaluating",
     "drift.accounts",
