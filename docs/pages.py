@@ -17,7 +17,7 @@ from IPython.display import Markdown
 from crossmargin.instruments.catalogue import builtin_products
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PLAIN = {str: "text", float: "number", int: "integer", bool: "true or false"}
+PLAIN = {str: "text", float: "number", int: "integer", bool: "true or false", Any: "values"}
 
 
 def enter_examples() -> None:

@@ -40,5 +40,5 @@ def new_pack(
     if as_json:
         print_json(written)
         return
-    print(f"Wrote {written.folder}: {written.cases} cases of {written.rulebook}.")
-    print("Their numbers are Crossmargin's own. Replace them by the venue's, and name it in pack.toml.")
+    print(f"Wrote {written.folder}: {written.cases} case{'s' if written.cases > 1 else ''} of {written.rulebook}.")
+    print("The numbers are Crossmargin's own. Replace them by the venue's, and name it in pack.toml.")

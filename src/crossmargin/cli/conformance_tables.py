@@ -60,7 +60,7 @@ def _failures(result: PackResult) -> RenderableType:
 
 def _row(failure: Failure) -> Row:
     errors = (failure.error, failure.relative_error)
-    shown = ["" if x is None else f"{x:.3g}" for x in errors]
+    shown = ["" if x is None else f"{x:.6g}" for x in errors]
     return [failure.case, failure.field, _stated(failure.expected), _stated(failure.got), *shown]
 
 
