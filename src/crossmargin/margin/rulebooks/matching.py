@@ -28,6 +28,11 @@ def cheapest_pairs(
 
     `amounts` in whole units, not negative; `alone` the cost of one unit by itself. Pairs must join two classes.
     """
+    worth = [c for c, pair in enumerate(pairs) if pair.cost < alone[pair.first] + alone[pair.second]]
+    if len(worth) < len(pairs):  # what costs as much as both alone is never needed
+        rest, some = cheapest_pairs(amounts, alone, [pairs[c] for c in worth])
+        by_pair = dict(zip(worth, some, strict=True))
+        return rest, tuple(by_pair.get(c, 0) for c in range(len(pairs)))
     if not pairs:
         return tuple(amounts), ()
     from scipy.optimize import linprog  # noqa: PLC0415 half a second that accounts without pairs need not wait

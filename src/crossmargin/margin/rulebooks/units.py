@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def read_units(
     linear = [family for family in families if family != Family.OPTION]
     held = read_holdings(book, snapshot, families=linear, where=where)
     listed, refused = split_listed(held, coins)
-    options = _options(book, snapshot, set(coins), inverse=inverse) if Family.OPTION in families else {}
+    options = _options(book, snapshot, frozenset(coins), inverse) if Family.OPTION in families else {}
     legs = _linear(book, snapshot, listed, inverse=inverse)
     names = {leg.instrument for found in options.values() for leg in found}
     return ScanReading(
@@ -114,37 +115,40 @@ class _Lines:
         return self.of.setdefault(row, _Line())
 
 
-def _options(book: Book, snapshot: Snapshot, coins: set[str], *, inverse: bool) -> dict[str, tuple[OptionLeg, ...]]:
-    table, lines = book.table, _Lines()
+@lru_cache(maxsize=8)  # for the rulebooks of a comparison, which ask in turn; all values are frozen
+def _options(
+    book: Book, snapshot: Snapshot, coins: frozenset[str], inverse: bool
+) -> Mapping[str, tuple[OptionLeg, ...]]:
+    table, lines, listed = book.table, _Lines(), _listed(book.table, coins)
     for row, quantity in zip(book.positions.instrument.tolist(), book.positions.quantity.tolist(), strict=True):
-        if _is_listed(table, row, coins):
+        if listed[row]:
             lines.at(row).quantity += quantity
     for row, quantity in zip(book.orders.instrument.tolist(), book.orders.quantity.tolist(), strict=True):
-        if _is_listed(table, row, coins):
+        if listed[row]:
             line = lines.at(row)
             line.buys += max(quantity, 0.0)
             line.sells += max(-quantity, 0.0)
     rows = sorted(lines.of, key=lambda row: table.ids[row])
-    vols = _vols(table, snapshot, rows)
+    quotes = _quotes(table, snapshot, rows)
     found: dict[str, list[OptionLeg]] = {}
     for row in rows:
-        leg = _option(table, snapshot, row, lines.of[row], vols[row], inverse=inverse)
+        leg = _option(table, snapshot, row, lines.of[row], quotes[row], inverse=inverse)
         found.setdefault(table.underlyings[table.underlying[row]], []).append(leg)
     return {coin: tuple(legs) for coin, legs in found.items()}
 
 
-def _is_listed(table: InstrumentTable, row: int, coins: set[str]) -> bool:
-    """European, premium paid up front, on a listed coin; no venue here lists quantos."""
-    european = table.family[row] == Family.OPTION and not table.american[row] and table.upfront[row]
-    coin = table.underlyings[table.underlying[row]]
-    return bool(european and table.payout[row] != PayoutCode.QUANTO and coin in coins)
+def _listed(table: InstrumentTable, coins: frozenset[str]) -> list[bool]:
+    """By instrument: European, premium paid up front, on a listed coin; no venue here lists quantos."""
+    coin = np.asarray([name in coins for name in table.underlyings] + [False])[table.underlying]
+    european = (table.family == Family.OPTION) & ~table.american & table.upfront
+    return list((coin & european & (table.payout != PayoutCode.QUANTO)).tolist())
 
 
 def _option(
-    table: InstrumentTable, snapshot: Snapshot, row: int, line: _Line, vol: float, *, inverse: bool
+    table: InstrumentTable, snapshot: Snapshot, row: int, line: _Line, quote: tuple[float, float], *, inverse: bool
 ) -> OptionLeg:
     u = snapshot.underlyings[table.underlyings[table.underlying[row]]]
-    per, strike, expiry = float(table.multiplier[row]), float(table.strike[row]), int(table.expiry_ns[row])
+    per, strike, (forward, vol) = float(table.multiplier[row]), float(table.strike[row]), quote
     quote_usd, days = snapshot.asset_price(u.quote), _days(table, snapshot, row)
     coin_settled = inverse and bool(table.payout[row] == PayoutCode.INVERSE)
     discounted = bool(table.discounted[row]) and not coin_settled
@@ -153,7 +157,7 @@ def _option(
         strike=strike * quote_usd,
         right="call" if table.right[row] > 0.0 else "put",
         days=days,
-        forward=float(u.curve(expiry)) * quote_usd,
+        forward=forward * quote_usd,
         volatility=vol,
         quantity=line.quantity * per,
         inverse=coin_settled,
@@ -167,13 +171,15 @@ def _discount(snapshot: Snapshot, currency: str, years: float) -> float:
     return math.exp(-float(rate_curve(snapshot, currency).rate_at(years)) * years)
 
 
-def _vols(table: InstrumentTable, snapshot: Snapshot, rows: Sequence[int]) -> dict[int, float]:
-    """The volatility of each option, one call to the surface for each underlying."""
-    found: dict[int, float] = {}
+def _quotes(table: InstrumentTable, snapshot: Snapshot, rows: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """Forward and volatility of each option, one call to the curve and the surface of each underlying."""
+    found: dict[int, tuple[float, float]] = {}
     for number in dict.fromkeys(table.underlying[rows].tolist()):
         of = [row for row in rows if table.underlying[row] == number]
         u = snapshot.underlyings[table.underlyings[number]]
-        found |= dict(zip(of, implied_vols(u, table.strike[of], table.expiry_ns[of]).tolist(), strict=True))
+        vols = implied_vols(u, table.strike[of], table.expiry_ns[of]).tolist()
+        forwards = np.asarray(u.curve(table.expiry_ns[of])).tolist()
+        found |= dict(zip(of, zip(forwards, vols, strict=True), strict=True))
     return found
 
 
