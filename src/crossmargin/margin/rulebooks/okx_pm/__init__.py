@@ -1,0 +1,1 @@
+"""OKX portfolio margin."""

@@ -1,0 +1,1 @@
+"""Paradex: portfolio and cross margin."""
