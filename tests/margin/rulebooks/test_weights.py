@@ -26,6 +26,7 @@ IDS = (
     "kraken-futures",
     "mango-v4",
     "okx-cross",
+    "paradex-cross",
     "perennial-v2",
     "synthetix-v3",
     "vega",

@@ -1,0 +1,1 @@
+"""Bybit unified account, portfolio margin."""
