@@ -10,6 +10,7 @@ from crossmargin.core.check import known
 from crossmargin.margin.rulebooks.rulebook import Rulebook
 
 _MODULES: Final = (
+    "aevo_pm.portfolio",
     "aevo_standard.options",
     "binance.futures",
     "binance.unified",

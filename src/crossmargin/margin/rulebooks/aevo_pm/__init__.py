@@ -1,0 +1,1 @@
+"""Aevo's portfolio margin: fifteen scenarios and a floor."""
