@@ -12,6 +12,7 @@ import msgspec
 from crossmargin.adapters.documents import decode, read_document
 from crossmargin.core.check import known
 from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, dated
+from crossmargin.engine.recipe import Recipe, recipe
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.terms import AnyTerms
 from crossmargin.market.build import build_snapshot
@@ -126,6 +127,13 @@ def read_model_document(name_or_path: StrPath = DEFAULT_MODEL) -> ModelDocument:
     )
     raw = resources.files("crossmargin.engine").joinpath("models", f"{name}.toml").read_bytes()
     return decode(raw, ModelDocument, syntax="toml", where=f"model {name}")
+
+
+def read_recipe(name_or_path: StrPath) -> Recipe:
+    """A shipped recipe by its name, or the recipe in a .toml or .json file; raises as `read_model` does."""
+    if Path(name_or_path).suffix.lower() in {".toml", ".json"}:
+        return read_document(Path(name_or_path), Recipe)
+    return recipe(str(name_or_path), where="--recipe")
 
 
 def builtin_models() -> tuple[str, ...]:

@@ -94,20 +94,22 @@ class MixedValuationTime(InvalidInput):
 
 
 class MissingFactors(CrossmarginError):
-    """The market lacks factors that the book and the model need: all of them, at once."""
+    """A market, a history or a fitted model lacks factors that the book needs: all of them, at once."""
 
-    def __init__(self, factors: Iterable[str], *, where: str, needed_by: dict[str, str] | None = None) -> None:
+    REMEDY = "Add them to the market, or take the positions that need them out of the book."
+
+    def __init__(
+        self, factors: Iterable[str], *, where: str, needed_by: dict[str, str] | None = None, remedy: str = REMEDY
+    ) -> None:
         self.factors = tuple(sorted(set(factors)))
         self.where = where
         self.needed_by = dict(needed_by or {})
+        self.remedy = remedy
         super().__init__(self.factors, where)
 
     def __str__(self) -> str:
         named = ", ".join(f + (f" (for {self.needed_by[f]})" if f in self.needed_by else "") for f in self.factors)
-        return (
-            f"{self.where}: {len(self.factors)} market factor(s) missing: {named}. "
-            "Add them to the market, or take the positions that need them out of the book."
-        )
+        return f"{self.where}: {len(self.factors)} market factor(s) missing: {named}. {self.remedy}"
 
 
 class UnfitMarket(InvalidInput):

@@ -203,4 +203,8 @@ def require_factors(moved: Iterable[str], needed: Iterable[str]) -> None:
     """Raise `MissingFactors`, naming all that are needed and that no fitted factor moves."""
     missing = sorted(set(needed) - set(moved))
     if missing:
-        raise MissingFactors(missing, where="calibration")
+        raise MissingFactors(
+            missing,
+            where="calibration",
+            remedy="Calibrate with a history of them, or take the positions that need them out of the book.",
+        )

@@ -1,0 +1,69 @@
+"""Commands over time: fit a model to a history, and see what margins did and would do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+over_time: Final = typer.Typer()
+DEFAULT_RECIPE: Final = "crossmargin-dynamic"
+
+
+class Stamp(StrEnum):
+    """What the time of a bar is."""
+
+    CLOSE = "close"
+    OPEN = "open"
+
+
+HistoryArgument: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Levels of factors by time: .parquet or .csv; several are joined.", show_default=False, metavar="HISTORY…"
+    ),
+]
+StampOption: TypeAlias = Annotated[Stamp, typer.Option(help="What the time of a bar is.")]
+ScaleOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scale", help="For a price that may be negative: what a move of 100 % stands for.", metavar="FACTOR=PRICE"
+    ),
+]
+
+
+@over_time.command()
+def calibrate(
+    history: HistoryArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model to write: .json.", metavar="MODEL")],
+    recipe: Annotated[
+        str, typer.Option(help="What to fit: a shipped recipe, or a .toml or .json file.", metavar="NAME|FILE")
+    ] = DEFAULT_RECIPE,
+    until: Annotated[
+        str | None, typer.Option(help="Use bars closed by this day or instant only.", metavar="DATE")
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What fills a factor listed too late: FACTOR=PROXY, or one PROXY for all.", metavar="FACTOR=PROXY"
+        ),
+    ] = None,
+    stamp: StampOption = Stamp.CLOSE,
+    scale: ScaleOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the diagnostics as JSON.")] = False,
+) -> None:
+    """Fit a statistical model to a history, and write it for `margin --model`.
+
+    Prints how each factor was fitted: its volatilities, how well the filter takes them out, its tails, how stable it
+    is, and what a proxy had to fill. Nothing after `--until` enters.
+
+    Example: `crossmargin calibrate levels.parquet --proxy spot:BTC --out model.json`
+    """
+    from crossmargin.cli.fitting import command
+
+    asked = command.Asked(
+        recipe=recipe, until=until, proxies=tuple(proxy or ()), stamp=stamp.value, scales=tuple(scale or ())
+    )
+    command.calibrate(history, asked, out=out, as_json=as_json)

@@ -1,0 +1,168 @@
+"""How well a calibration fits: what the filter left in the residuals, how stable it is, and how sure its tails are."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from scipy.special import chdtrc
+
+from crossmargin.core.arrays import FloatArray
+from crossmargin.core.instant import YEAR_DAYS, format_instant
+from crossmargin.measures.reduce import Measure, reduce_losses, standard_error
+from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.tails import fit_tail
+
+LAGS: Final = 10  # of the Ljung–Box test: two weeks of trading days
+TAIL_SHARE: Final = 0.1
+SHORTFALL: Final = Measure(kind="expected_shortfall", level=0.975)
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Shared settings of all parts."""
+
+
+class FactorDiagnosis(_Part, frozen=True, kw_only=True):
+    """One factor: volatilities a year (decimals; of absolute moves for rates), and what its residuals look like.
+
+    A filter that takes the changes of volatility out leaves residuals of `residual_deviation` about 1 (± its standard
+    error under a normal distribution with the kurtosis found) and squares without memory: `squares_p_value` of the
+    Ljung–Box test on ten lags is small where memory is left. `halves_ratio` is the deviation of the later half over
+    that of the earlier. `fall` and `rise` are the expected shortfall at 97.5 % of either side, in residuals, and
+    `fall_shape` and `rise_shape` the shape of a generalised Pareto tail beyond the outer tenth, with standard errors.
+    """
+
+    factor: str
+    observations: int
+    now: float
+    long_run: float
+    stressed: float
+    used: float
+    residual_deviation: float
+    residual_deviation_error: float
+    excess_kurtosis: float
+    squares_p_value: float
+    halves_ratio: float
+    fall: float
+    fall_error: float
+    rise: float
+    rise_error: float
+    fall_shape: float
+    fall_shape_error: float
+    rise_shape: float
+    rise_shape_error: float
+    proxy: str
+    proxy_beta: float
+    proxied: int
+    parameters: dict[str, float]
+    standard_errors: dict[str, float]
+
+
+class Diagnosis(_Part, frozen=True, kw_only=True):
+    """A calibration and how it fits."""
+
+    model: str
+    source: str
+    method: str
+    rows: int
+    first: str
+    last: str
+    bar_days: float
+    horizon_days: float
+    factors: tuple[FactorDiagnosis, ...]
+    correlation: tuple[tuple[float, ...], ...]
+
+
+def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
+    """The diagnosis of a calibration; correlations are those of its residuals."""
+    residuals, used = calibration.residuals.array, calibration.scales()
+    year = math.sqrt(YEAR_DAYS / calibration.bar_days)
+    correlation = np.nan_to_num(np.atleast_2d(np.corrcoef(residuals.T)))
+    closes = [format_instant(ms * 1_000_000) for ms in (calibration.close_ms[0], calibration.close_ms[-1])]
+    return Diagnosis(
+        model=model,
+        source=calibration.source,
+        method=calibration.method,
+        rows=len(residuals),
+        first=closes[0],
+        last=closes[1],
+        bar_days=calibration.bar_days,
+        horizon_days=calibration.horizon_days,
+        factors=tuple(_factor(calibration, i, residuals[:, i], float(used[i]), year) for i in range(len(used))),
+        correlation=tuple(tuple(float(x) for x in row) for row in correlation),
+    )
+
+
+def _factor(calibration: Calibration, i: int, residual: FloatArray, used: float, year: float) -> FactorDiagnosis:
+    fit = calibration.factors[i]
+    own = residual[fit.proxied :]
+    deviation, kurtosis = float(np.sqrt(np.mean(own**2))), excess_kurtosis(own)
+    half = len(own) // 2
+    earlier, later = (float(np.sqrt(np.mean(part**2))) for part in (own[:half], own[half:]))
+    fall, rise = _side(-own), _side(own)
+    named = ("decay", "omega", "alpha", "gamma", "beta", "degrees")
+    return FactorDiagnosis(
+        factor=fit.factor,
+        observations=fit.observations,
+        now=fit.now * year,
+        long_run=fit.long_run * year,
+        stressed=fit.stressed * year,
+        used=used * year,
+        residual_deviation=deviation,
+        residual_deviation_error=deviation * math.sqrt((2.0 + max(kurtosis, 0.0)) / (4.0 * len(own))),
+        excess_kurtosis=kurtosis,
+        squares_p_value=ljung_box(own**2, LAGS),
+        halves_ratio=later / earlier if earlier > 0.0 else 1.0,
+        fall=fall.shortfall,
+        fall_error=fall.shortfall_error,
+        rise=rise.shortfall,
+        rise_error=rise.shortfall_error,
+        fall_shape=fall.shape,
+        fall_shape_error=fall.shape_error,
+        rise_shape=rise.shape,
+        rise_shape_error=rise.shape_error,
+        proxy=fit.proxy,
+        proxy_beta=fit.proxy_beta,
+        proxied=fit.proxied,
+        parameters={name: getattr(fit.filter, name) for name in named if getattr(fit.filter, name)},
+        standard_errors=dict(fit.filter.standard_errors),
+    )
+
+
+class _Side(NamedTuple):
+    shortfall: float
+    shortfall_error: float
+    shape: float
+    shape_error: float
+
+
+def _side(losses: FloatArray) -> _Side:
+    """The tail of one side; a factor that never moved has none."""
+    if not np.ptp(losses) > 0.0:
+        return _Side(0.0, 0.0, 0.0, 0.0)
+    tail = fit_tail(losses[:, None], TAIL_SHARE)
+    shortfall = reduce_losses(losses, SHORTFALL)[0]
+    return _Side(shortfall, standard_error(losses, SHORTFALL), float(tail.shape[0]), float(tail.shape_error[0]))
+
+
+def excess_kurtosis(values: FloatArray) -> float:
+    """E[(x − m)⁴]/Var² − 3; 0 for values that do not vary."""
+    centred = values - values.mean()
+    variance = float(np.mean(centred**2))
+    return float(np.mean(centred**4)) / variance**2 - 3.0 if variance > 0.0 else 0.0
+
+
+def ljung_box(values: FloatArray, lags: int) -> float:
+    """The p-value of no autocorrelation up to `lags`: n(n + 2)·Σ ρ²ₖ/(n − k) against chi-square; 1 for constants.
+
+    Source: Ljung and Box (1978), Biometrika 65, 297–303.
+    """
+    centred, n = values - values.mean(), len(values)
+    total = float(centred @ centred)
+    if total == 0.0 or n <= lags + 1:
+        return 1.0
+    rho = np.asarray([centred[k:] @ centred[:-k] / total for k in range(1, lags + 1)])
+    statistic = n * (n + 2.0) * float(np.sum(rho**2 / (n - np.arange(1, lags + 1))))
+    return float(chdtrc(lags, statistic))
