@@ -6,17 +6,20 @@ import shutil
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.adapters.own_packs.native import _NATIVE, figures
+from crossmargin.adapters.own_packs.native import figures, native_rule, native_rulebooks
 from crossmargin.adapters.own_packs.reading import read_pack
 from crossmargin.adapters.own_packs.writing import write_pack
 from crossmargin.adapters.packs import PackResult, read_packs, run_pack
 from crossmargin.adapters.schemas import parameters_schema, portfolio_schema
 from crossmargin.adapters.writing import write_document
 from crossmargin.core.errors import CrossmarginError, DuplicateName, InvalidInput, UnknownName, UnreadableFile
+from crossmargin.margin.rulebooks.derive.native import Feeds, Portfolio
+from crossmargin.margin.rulebooks.derive.pmrm2 import margin_of
 from crossmargin.margin.rulebooks.registry import rulebook
 from crossmargin.margin.rulebooks.sensitivities.rule import SensitivityRule
 from tests.margin.rulebooks.sensitivity_worlds import made_up
@@ -136,7 +139,7 @@ def test_a_case_may_hold_its_book_and_market_and_be_json(examples: Path, tmp_pat
         (PACK, "[expected]\ninitial = 1\n", InvalidInput, r"one\.toml: what is held"),
         (PACK, HELD, InvalidInput, r"one\.toml: answer"),
         (PACK, f'expect_error = "price"\n{CASE}', InvalidInput, r"one\.toml: answer"),
-        (PACK.replace("dydx-v4", "kraken-futures"), CASE, UnknownName, r"one\.toml: portfolio"),
+        (PACK.replace("dydx-v4", "standard-schedule"), CASE, UnknownName, r"one\.toml: portfolio"),
         (PACK, 'book = "b.toml"\nmarket = "m.toml"\n[expected]\ninitial = 1\n', UnreadableFile, r"m\.toml"),
         (PACK, "expected = [", UnreadableFile, r"one\.toml"),
     ],
@@ -202,10 +205,56 @@ def test_a_new_pack_of_a_rule_without_parameters_takes_the_users(repository: Pat
     assert (result_of(tmp_path / "new").failures, (tmp_path / "new/parameters.toml").exists()) == ((), True)
 
 
-@pytest.mark.parametrize("name", _NATIVE)
+@pytest.mark.parametrize("name", native_rulebooks())
 def test_every_native_portfolio_is_of_a_rulebook_and_has_a_schema(name: str):
     assert portfolio_schema(name)["title"].endswith(name)
     assert parameters_schema(name)["title"].endswith(name)
+
+
+def test_an_answer_in_arrays_is_that_of_its_one_account():
+    one = rulebook("derive-pmrm2")
+    parameters = one.load("2026-01-21")
+    portfolio = Portfolio(underlying="BTC", feeds=Feeds(spot=60_000.0, perp_price=60_000.0), cash=9_000.0, perp=1.0)
+    answer = margin_of(portfolio, parameters)
+    found = dict(figures(native_rule(one.id, where="test").answer(portfolio, parameters)))
+    assert found["initial"] == answer.initial[0]
+    assert found["perp.maintenance"] == answer.perp.maintenance[0]
+    assert [found[f"pnl.{i}"] for i in range(len(parameters.scenarios))] == answer.pnl[0].tolist()
+
+
+LEVELS = {"levels": [{"size_cap": 1e6, "initial_rate": 0.02}]}
+LEG = {"underlying": "BTC", "entry": 100.0, "schedule": LEVELS}
+SHORT = {
+    "coin": "X",
+    "size": -4.0,
+    "mark": 50.0,
+    "tiers": [{"lower_bound": 0.0, "leverage_max": 10.0}],
+    "leverage": 5.0,
+}
+LOAN = {"value": 1000.0, "initial_rate": 0.1, "maintenance_rate": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "expected"),
+    [
+        ("vertex", {"quote": 7.5}, {"initial.health": 7.5, "maintenance.health": 7.5}),
+        ("mango-v4", {}, {"init.health": 0.0, "liquidation_end.health": 0.0}),
+        ("okx-cross", {"loans": [LOAN]}, {"initial": 100.0, "maintenance": 20.0}),
+        # The longs of 500 USD ask more than the shorts of 200.
+        (
+            "kraken-futures",
+            {"legs": [LEG | {"instrument": "A", "coins": 5.0}, LEG | {"instrument": "B", "coins": -2.0}]},
+            {"initial": 10.0, "maintenance": 5.0, "by_underlying.BTC": 10.0},
+        ),
+        # 200 USD over 5; half of 200 over the most that the tier allows.
+        ("hyperliquid", {"positions": [SHORT]}, {"initial": 40.0, "maintenance": 10.0}),
+    ],
+)
+def test_rules_answer_on_their_own_terms(name: str, held: dict, expected: dict[str, float]):
+    native, one = native_rule(name, where="test"), rulebook(name)
+    portfolio = msgspec.convert(held, native.portfolio)
+    found = dict(figures(native.answer(portfolio, one.load(one.dates()[-1]))))
+    assert {field: found[field] for field in expected} == pytest.approx(expected)
 
 
 def test_figures_are_named_by_their_way():

@@ -74,7 +74,7 @@ def test_the_parameters_of_a_rule_have_a_schema():
 def test_a_rule_says_what_its_portfolio_is():
     found = json.loads(run("rulebooks", "show", "dydx-v4", "--portfolio-schema").stdout)
     assert "positions" in found["$defs"]["Portfolio"]["properties"]
-    assert "aevo-standard" in str(run("rulebooks", "show", "kraken-futures", "--portfolio-schema").exception)
+    assert "aevo-standard" in str(run("rulebooks", "show", "standard-schedule", "--portfolio-schema").exception)
 
 
 @pytest.mark.parametrize("document", ["pack", "case"])

@@ -14,21 +14,28 @@ import numpy as np
 from crossmargin.core.check import known
 from crossmargin.margin.rulebooks.aevo_standard import options as aevo
 from crossmargin.margin.rulebooks.binance import unified
+from crossmargin.margin.rulebooks.bybit_cross import accounts as bybit_cross
 from crossmargin.margin.rulebooks.bybit_standard import options as bybit
 from crossmargin.margin.rulebooks.cboe import strategy as cboe
 from crossmargin.margin.rulebooks.cboe.portfolio import Portfolio as CboePortfolio
+from crossmargin.margin.rulebooks.coinbase import perpetuals as coinbase
 from crossmargin.margin.rulebooks.deribit_standard import standard as deribit
 from crossmargin.margin.rulebooks.derive import pmrm, pmrm2, srm
 from crossmargin.margin.rulebooks.derive.native import Portfolio as DerivePortfolio
 from crossmargin.margin.rulebooks.drift import accounts as drift
 from crossmargin.margin.rulebooks.dydx import perpetuals as dydx
 from crossmargin.margin.rulebooks.gmx import positions as gmx
-from crossmargin.margin.rulebooks.hyperliquid import portfolio as hyperliquid
+from crossmargin.margin.rulebooks.hyperliquid import perpetuals as hyperliquid
+from crossmargin.margin.rulebooks.hyperliquid import portfolio as hyperliquid_pm
+from crossmargin.margin.rulebooks.kraken import futures as kraken
 from crossmargin.margin.rulebooks.mango import health as mango
+from crossmargin.margin.rulebooks.okx_cross import accounts as okx
 from crossmargin.margin.rulebooks.opyn import gamma as opyn
+from crossmargin.margin.rulebooks.panoptic import collateral as panoptic
 from crossmargin.margin.rulebooks.perennial import positions as perennial
 from crossmargin.margin.rulebooks.short_options import OptionPortfolio
 from crossmargin.margin.rulebooks.synthetix import perpetuals as synthetix
+from crossmargin.margin.rulebooks.vega import lognormal as vega
 from crossmargin.margin.rulebooks.vertex import health as vertex
 
 Answer: TypeAlias = Callable[[Any, Any], object]
@@ -40,6 +47,55 @@ class Native:
 
     portfolio: type[msgspec.Struct]
     answer: Answer
+
+
+class _Arguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a rule takes beside its parameters, for rules that have no portfolio of their own."""
+
+
+class CoinbaseAccount(_Arguments, frozen=True, kw_only=True):
+    """Positions with their markets, and the pairs that offset each other."""
+
+    positions: tuple[coinbase.Position, ...] = ()
+    offsets: tuple[coinbase.Offset, ...] = ()
+
+
+class HyperliquidAccount(_Arguments, frozen=True, kw_only=True):
+    """Positions with their tiers."""
+
+    positions: tuple[hyperliquid.Position, ...] = ()
+
+
+class KrakenAccount(_Arguments, frozen=True, kw_only=True):
+    """Legs with their schedules."""
+
+    legs: tuple[kraken.Leg, ...] = ()
+
+
+class OkxAccount(_Arguments, frozen=True, kw_only=True):
+    """Positions with their tables, and loans."""
+
+    positions: tuple[okx.Position, ...] = ()
+    loans: tuple[okx.Loan, ...] = ()
+
+
+class PanopticAccount(_Arguments, frozen=True, kw_only=True):
+    """A position, and the price of the coin in the numeraire."""
+
+    position: panoptic.Position
+    price: float
+
+
+class VegaAccount(_Arguments, frozen=True, kw_only=True):
+    """A position in its market."""
+
+    position: vega.Position
+    market: vega.Market
+
+
+def native_rulebooks() -> tuple[str, ...]:
+    """The ids of the rulebooks that also take a portfolio on the venue's own terms."""
+    return tuple(_NATIVE)
 
 
 def native_rule(rulebook: str, *, where: str) -> Native:
@@ -91,15 +147,23 @@ def _by_level(margin_of: Callable[[Any, Any], object], *levels: str) -> Answer:
     return lambda portfolio, _parameters: {level: margin_of(portfolio, level) for level in levels}
 
 
-def _perennial(position: Any, _parameters: Any) -> object:
-    return dict(zip(("initial", "maintenance"), perennial.margin_of(position), strict=True))
+def _two(initial_and_maintenance: tuple[float, float]) -> dict[str, float]:
+    return dict(zip(("initial", "maintenance"), initial_and_maintenance, strict=True))
+
+
+def _coinbase(account: CoinbaseAccount, parameters: coinbase.Parameters) -> object:
+    return coinbase.margin_of(account.positions, account.offsets, credit_on=parameters.credit_on)
 
 
 _NATIVE: Final[dict[str, Native]] = {
     "aevo-standard": Native(portfolio=OptionPortfolio, answer=aevo.margin_of),
     "binance-pm": Native(portfolio=unified.Portfolio, answer=_alone(unified.margin_of)),
+    "bybit-cross": Native(
+        portfolio=bybit_cross.Portfolio, answer=lambda held, p: _two(bybit_cross.margin_of(held, p.options))
+    ),
     "bybit-options-cross": Native(portfolio=OptionPortfolio, answer=bybit.margin_of),
     "cboe-strategy": Native(portfolio=CboePortfolio, answer=cboe.margin_of),
+    "coinbase-intx": Native(portfolio=CoinbaseAccount, answer=_coinbase),
     "deribit-standard": Native(portfolio=deribit.Portfolio, answer=deribit.margin_of),
     "derive-pmrm": Native(portfolio=DerivePortfolio, answer=pmrm.margin_of),
     "derive-pmrm2": Native(portfolio=DerivePortfolio, answer=pmrm2.margin_of),
@@ -107,12 +171,23 @@ _NATIVE: Final[dict[str, Native]] = {
     "drift-v2": Native(portfolio=drift.Portfolio, answer=_by_level(drift.margin_of, "initial", "fill", "maintenance")),
     "dydx-v4": Native(portfolio=dydx.Portfolio, answer=_alone(dydx.margin_of)),
     "gmx-v2": Native(portfolio=gmx.Position, answer=_alone(gmx.margin_of)),
-    "hyperliquid-pm": Native(portfolio=hyperliquid.Portfolio, answer=_alone(hyperliquid.margin_of)),
+    "hyperliquid": Native(
+        portfolio=HyperliquidAccount, answer=_alone(lambda held: hyperliquid.margin_of(held.positions))
+    ),
+    "hyperliquid-pm": Native(portfolio=hyperliquid_pm.Portfolio, answer=_alone(hyperliquid_pm.margin_of)),
+    "kraken-futures": Native(portfolio=KrakenAccount, answer=_alone(lambda held: kraken.margin_of(held.legs))),
     "mango-v4": Native(
         portfolio=mango.Portfolio, answer=_by_level(mango.margin_of, "init", "maint", "liquidation_end")
     ),
+    "okx-cross": Native(
+        portfolio=OkxAccount, answer=_alone(lambda held: _two(okx.margin_of(held.positions, held.loans)))
+    ),
     "opyn-gamma": Native(portfolio=opyn.Vault, answer=opyn.margin_of),
-    "perennial-v2": Native(portfolio=perennial.Position, answer=_perennial),
+    "panoptic-v1": Native(
+        portfolio=PanopticAccount, answer=lambda held, p: panoptic.margin_of(held.position, held.price, p)
+    ),
+    "perennial-v2": Native(portfolio=perennial.Position, answer=_alone(lambda held: _two(perennial.margin_of(held)))),
     "synthetix-v3": Native(portfolio=synthetix.Portfolio, answer=_alone(synthetix.margin_of)),
+    "vega": Native(portfolio=VegaAccount, answer=_alone(lambda held: vega.margin_of(held.position, held.market))),
     "vertex": Native(portfolio=vertex.Portfolio, answer=_by_level(vertex.margin_of, "initial", "maintenance")),
 }
