@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from crossmargin.validation import shortfall
+from crossmargin.validation.quantiles import expected_shortfall, value_at_risk
 from crossmargin.validation.results import Conventions
 
 TAIL = 0.025
@@ -30,11 +31,11 @@ def test_published_critical_values(law, at_5, at_001):
     one = np.ones(250)
 
     def critical(significance):
-        tested = shortfall.z2(
+        tested = shortfall.acerbi_szekely(
             one, level * one, beyond * one, rate=TAIL, predictive=shortfall.scaled_predictive(quantile, one), seed=1,
             simulations=100_000, significance=significance,
         )  # fmt: skip
-        return float(tested.critical)
+        return float(tested.z2.critical)
 
     assert critical(0.05) == pytest.approx(at_5, abs=0.015)
     assert critical(0.0001) == pytest.approx(at_001, rel=0.1)
@@ -53,8 +54,7 @@ def test_the_two_statistics_hang_together(seed):
     """Z₂ = 1 − (1 − Z₁) n/(T a), and one is 1 where there are no exceptions."""
     scale, pnl, level, beyond = drawn(seed, dates=60)
     normal = shortfall.scaled_predictive(special.ndtri, scale)
-    first = shortfall.z1(pnl, level, beyond, rate=TAIL, predictive=normal, seed=1, simulations=100)
-    second = shortfall.z2(pnl, level, beyond, rate=TAIL, predictive=normal, seed=1, simulations=100)
+    first, second = shortfall.acerbi_szekely(pnl, level, beyond, rate=TAIL, predictive=normal, seed=1, simulations=100)
     count = (pnl + level < 0.0).sum(axis=-1)
     some = count > 0
     assert second.statistic[some] == pytest.approx(1.0 - (1.0 - first.statistic[some]) * count[some] / (60 * TAIL))
@@ -65,28 +65,31 @@ def test_the_two_statistics_hang_together(seed):
 
 def test_a_series_gets_the_same_alone_and_in_a_batch():
     scale, pnl, level, beyond = drawn(5)
-    batch = shortfall.z2(
+    together = shortfall.acerbi_szekely(
         pnl, level, beyond, rate=TAIL, predictive=shortfall.scaled_predictive(special.ndtri, scale), seed=2
     )
     for row in range(3):
-        alone = shortfall.z2(
+        alone = shortfall.acerbi_szekely(
             pnl[row], level[row], beyond[row], rate=TAIL, seed=2,
             predictive=shortfall.scaled_predictive(special.ndtri, scale[row]),
         )  # fmt: skip
-        assert (float(alone.statistic), float(alone.p_value)) == pytest.approx(
-            (float(batch.statistic[row]), float(batch.p_value[row]))
-        )
+        for one, batch in zip(alone, together, strict=True):
+            found = float(one.statistic), float(one.p_value)
+            assert found == pytest.approx((float(batch.statistic[row]), float(batch.p_value[row])))
 
 
-def test_scenarios_are_a_forecast():
-    """Scenarios that fill a normal law give the critical value of that law."""
-    ranks = (np.arange(2_000) + 0.5) / 2_000
-    scenarios = np.broadcast_to(special.ndtri(ranks), (250, 2_000))
+@pytest.mark.parametrize("count", [200, 1_000])
+def test_scenarios_are_a_forecast(count):
+    """Scenarios that fill a normal law, with their own value at risk and shortfall, give its critical value."""
+    scenarios = np.broadcast_to(special.ndtri((np.arange(count) + 0.5) / count), (250, count))
     one, (quantile, level, beyond) = np.ones(250), LAWS["normal"]
-    given_scenarios = shortfall.scenario_predictive(scenarios)
+    own = value_at_risk(scenarios, q=TAIL), expected_shortfall(scenarios, q=TAIL)
     critical = [
-        float(shortfall.z2(one, level * one, beyond * one, rate=TAIL, predictive=p, seed=3, simulations=5_000).critical)
-        for p in (given_scenarios, shortfall.scaled_predictive(quantile, one))
+        float(shortfall.acerbi_szekely(one, *tail, rate=TAIL, predictive=law, seed=3, simulations=20_000).z2.critical)
+        for law, tail in (
+            (shortfall.scenario_predictive(scenarios), own),
+            (shortfall.scaled_predictive(quantile, one), (level * one, beyond * one)),
+        )
     ]
     assert critical[0] == pytest.approx(critical[1], abs=0.02)
 
@@ -94,13 +97,12 @@ def test_scenarios_are_a_forecast():
 def test_losses_beyond_the_shortfall_are_seen():
     scale, pnl, level, beyond = drawn(6, dates=1000)
     normal = shortfall.scaled_predictive(special.ndtri, scale)
-    for test in (shortfall.z1, shortfall.z2):
-        tested = test(1.5 * pnl, level, beyond, rate=TAIL, predictive=normal, seed=1)
+    for tested in shortfall.acerbi_szekely(1.5 * pnl, level, beyond, rate=TAIL, predictive=normal, seed=1):
         assert tested.rejects(0.01).all()
         assert (tested.side == 1).all()
     # Losses that stop at the value at risk, on as many dates: too small where they exceed, never too many.
     tame = np.where(pnl < -level, -1.001 * level, pnl)
-    tested = shortfall.z1(tame, level, beyond, rate=TAIL, predictive=normal, seed=1)
+    tested = shortfall.acerbi_szekely(tame, level, beyond, rate=TAIL, predictive=normal, seed=1).z1
     assert (tested.side == -1).all()
     assert not tested.rejects(0.5).any()
 

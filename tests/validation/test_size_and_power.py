@@ -46,12 +46,12 @@ def losses(seed, *, tail, dates, times):
     return spread * np.random.default_rng(seed).normal(size=(MODELS, dates))
 
 
-def z_test(test, pnl, *, tail):
-    """Acerbi and Székely's test of a standard normal forecast."""
+def z_tests(pnl, *, tail):
+    """Acerbi and Székely's tests of a standard normal forecast."""
     quantile = -special.ndtri(tail)
     normal = shortfall.scaled_predictive(special.ndtri, np.ones(pnl.shape[-1]))
     level, beyond = np.full_like(pnl, quantile), np.full_like(pnl, pdf(quantile) / tail)
-    return test(pnl, level, beyond, rate=tail, predictive=normal, seed=11, simulations=2_999)
+    return shortfall.acerbi_szekely(pnl, level, beyond, rate=tail, predictive=normal, seed=11, simulations=2_999)
 
 
 def residual_test(pnl, *, tail):
@@ -110,9 +110,9 @@ OF_LOSSES = {
     "Berkowitz, tail 5 %, 1,000 dates": (
         0.05, 1000, 0.99, lambda x: distribution.berkowitz_tail(special.ndtr(x), tail=0.05),
     ),
-    "Z1, 2.5 %, 250 dates": (0.025, 250, 0.1, lambda x: z_test(shortfall.z1, x, tail=0.025)),
-    "Z2, 2.5 %, 250 dates": (0.025, 250, 0.6, lambda x: z_test(shortfall.z2, x, tail=0.025)),
-    "Z2, 1 %, 500 dates": (0.01, 500, 0.55, lambda x: z_test(shortfall.z2, x, tail=0.01)),
+    "Z1, 2.5 %, 250 dates": (0.025, 250, 0.1, lambda x: z_tests(x, tail=0.025).z1),
+    "Z2, 2.5 %, 250 dates": (0.025, 250, 0.6, lambda x: z_tests(x, tail=0.025).z2),
+    "Z2, 1 %, 500 dates": (0.01, 500, 0.55, lambda x: z_tests(x, tail=0.01).z2),
     "exceedance residuals, 2.5 %, 1,000 dates, resampled": (
         0.025, 1000, 0.55, lambda x: residual_test(x, tail=0.025),
     ),

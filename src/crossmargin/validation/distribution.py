@@ -19,6 +19,7 @@ from crossmargin.validation.coverage import likelihood_ratio
 from crossmargin.validation.results import Tested, flags
 
 CLIP = 1e-9  # A probability of 0 or 1 would be an infinite z; this one is six standard deviations.
+VARIANCE_MIN = 1e-20  # Of what the date before leaves: no random series comes near it.
 _GRID = 81
 _GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 _HALVINGS = 60
@@ -31,9 +32,18 @@ def berkowitz(probabilities: ArrayLike, *, likelihood: Literal["conditional", "e
     z_t − μ = ρ (z_{t−1} − μ) + e, e ~ N(0, σ²); LR = −2 [L(0, 1, 0) − L(μ̂, σ̂², ρ̂)]. `conditional` starts at the second
     date; `exact` adds the first one, N(μ, σ²/(1 − ρ²)). The side is `understated` where z has more than unit variance.
     Probabilities within 1e-9 of 0 or 1 are moved there, and flagged. Source: Berkowitz (2001), Journal of Business &
-    Economic Statistics 19, 465–474. Raises `InvalidInput` for probabilities outside [0, 1] or fewer than five dates."""
+    Economic Statistics 19, 465–474. Raises `InvalidInput` for probabilities outside [0, 1], fewer than five dates, or a
+    series that is constant or foretold exactly by the date before."""
     z, clipped = _normal(probabilities, "berkowitz")
     moments = _moments(z)
+    if (_residual_variance(moments) <= VARIANCE_MIN).any():
+        raise InvalidInput(
+            "probabilities",
+            where="berkowitz",
+            value="a series that its own past foretells exactly",
+            limit="neither constant nor a line of the date before",
+            remedy="Check that forecasts and outcomes belong to the same dates.",
+        )
     ratio = _conditional_ratio(moments) if likelihood == "conditional" else _exact_ratio(moments)
     return likelihood_ratio(
         f"berkowitz_{likelihood}",
@@ -91,10 +101,14 @@ def _moments(z: FloatArray) -> _Moments:
 
 def _conditional_ratio(m: _Moments) -> FloatArray:
     """Σ z² − n ln σ̂² − n from the second date: the least squares of z on its lag are the maximum."""
+    return np.asarray(m.now_now - m.pairs * np.log(_residual_variance(m)) - m.pairs)
+
+
+def _residual_variance(m: _Moments) -> FloatArray:
     spread = m.before_before - m.before**2 / m.pairs
-    slope = (m.now_before - m.now * m.before / m.pairs) / spread
-    variance = (m.now_now - m.now**2 / m.pairs - slope**2 * spread) / m.pairs
-    return np.asarray(m.now_now - m.pairs * np.log(variance) - m.pairs)
+    moves = spread > VARIANCE_MIN * m.pairs
+    covered = (m.now_before - m.now * m.before / m.pairs) ** 2 / np.where(moves, spread, 1.0)
+    return np.asarray((m.now_now - m.now**2 / m.pairs - np.where(moves, covered, 0.0)) / m.pairs)
 
 
 def _exact_ratio(m: _Moments) -> FloatArray:

@@ -20,6 +20,9 @@ from crossmargin.validation.results import UNDEFINED, Tested, flags
 
 Predictive: TypeAlias = Callable[[FloatArray, IntArray], FloatArray]
 _CELLS = 4_000_000  # Uniform numbers drawn at once: 32 MB.
+# A draw at the value at risk is an exception: of n scenarios ⌈n·a⌉ then are, as many as the shortfall averages, and one
+# fewer without it. Of a law without atoms none lies there. The share allows for rounding in forecasts made anew.
+_BOUNDARY = 1e-9
 
 
 class _Tail(NamedTuple):
@@ -64,7 +67,14 @@ def scaled_predictive(
     return lambda probability, date: location + width[..., date] * np.asarray(standard(probability), np.float64)
 
 
-def z1(
+class AcerbiSzekely(NamedTuple):
+    """Both tests of expected shortfall, from the same simulations."""
+
+    z1: Tested
+    z2: Tested
+
+
+def acerbi_szekely(
     pnl: ArrayLike,
     value_at_risk: ArrayLike,
     shortfall: ArrayLike,
@@ -74,36 +84,27 @@ def z1(
     seed: int,
     simulations: int = 1_999,
     significance: float = 0.05,
-) -> Tested:
-    """Acerbi and Székely's first test: Z₁ = (1/n) Σ X_t I_t/ES_t + 1 over the n exceptions; 0 expected, negative if the
-    shortfall is understated.
+) -> AcerbiSzekely:
+    """Z₁ = (1/n) Σ X_t I_t/ES_t + 1 over the n exceptions, and Z₂ = Σ X_t I_t/(T a ES_t) + 1; a true model has mean 0.
 
-    It looks at the size of exceptions and not at their number. p = (1 + #{Z ≤ z})/(B + 1) over the simulations of the
-    model's own forecast that have exceptions; `critical` is their `significance` quantile. A series without exceptions
-    has no statistic, and a flag. Source: Acerbi and Székely (2014), Risk, December, "Back-testing expected shortfall",
-    test 1. Raises `InvalidInput` for shapes, NaN, an ES that is not above zero, or a rate out of range."""
-    return _acerbi_szekely(
-        "z1", _tail(pnl, value_at_risk, shortfall, "z1"), rate, predictive, seed, simulations, significance
-    )
-
-
-def z2(
-    pnl: ArrayLike,
-    value_at_risk: ArrayLike,
-    shortfall: ArrayLike,
-    *,
-    rate: float,
-    predictive: Predictive,
-    seed: int,
-    simulations: int = 1_999,
-    significance: float = 0.05,
-) -> Tested:
-    """Acerbi and Székely's second test: Z₂ = Σ X_t I_t/(T a ES_t) + 1; 0 expected, negative if risk is understated.
-
-    It looks at number and size of exceptions together: Z₂ = 1 − (1 − Z₁) n/(T a). p, `critical`, source and errors as
-    in `z1` (test 2); a series without exceptions has Z₂ = 1, and a flag."""
-    return _acerbi_szekely(
-        "z2", _tail(pnl, value_at_risk, shortfall, "z2"), rate, predictive, seed, simulations, significance
+    Negative is understated. Z₁ looks at the size of exceptions and not at their number, Z₂ at both:
+    Z₂ = 1 − (1 − Z₁) n/(T a). One-sided, p = (1 + #{Z ≤ z})/(B + 1) over simulations of the model's own forecast
+    `predictive`, for Z₁ over those that have exceptions; `critical` is their `significance` quantile. A series without
+    exceptions has no Z₁, a Z₂ of 1, and a flag. Source: Acerbi and Székely (2014), "Back-testing expected shortfall",
+    Risk, December, tests 1 and 2. Raises `InvalidInput` for shapes, NaN, a shortfall that is not above zero, or a rate
+    out of range."""
+    a = check.rate(rate, where="acerbi_szekely")
+    level = check.rate(significance, "significance", where="acerbi_szekely")
+    drawn = check.simulations(simulations, where="acerbi_szekely")
+    tail = _tail(pnl, value_at_risk, shortfall, "acerbi_szekely")
+    expected, count = tail.pnl.shape[-1] * a, tail.exceptional.sum(axis=-1)
+    total = np.where(tail.exceptional, tail.pnl / tail.shortfall, 0.0).sum(axis=-1)
+    totals, counts = _simulate(tail, predictive, _reach(tail, predictive, a), seed, drawn)
+    rule = f"one-sided, Z < 0; {drawn} simulations of the model's own forecast, seed {seed}; critical at {level:g}"
+    sized = _mean_or_undefined(total, count) + 1.0, _mean_or_undefined(totals, counts) + 1.0
+    return AcerbiSzekely(
+        z1=_against_law("z1", *sized, count == 0, level, rule),
+        z2=_against_law("z2", total / expected + 1.0, totals / expected + 1.0, count == 0, level, rule),
     )
 
 
@@ -160,34 +161,24 @@ def _tail(pnl: ArrayLike, value_at_risk: ArrayLike, shortfall: ArrayLike, where:
     return _Tail(gain, quantile, beyond, gain + quantile < 0.0)
 
 
-def _acerbi_szekely(
-    test: str, tail: _Tail, rate: float, predictive: Predictive, seed: int, simulations: int, significance: float
+def _against_law(
+    test: str, statistic: FloatArray, law: FloatArray, none: BoolArray, significance: float, rule: str
 ) -> Tested:
-    a = check.rate(rate, where=test)
-    level = check.rate(significance, "significance", where=test)
-    drawn = check.simulations(simulations, where=test)
-    dates, shape = tail.pnl.shape[-1], tail.pnl.shape[:-1]
-    count = tail.exceptional.sum(axis=-1)
-    total = np.where(tail.exceptional, tail.pnl / tail.shortfall, 0.0).sum(axis=-1)
-    totals, counts = _simulate(tail, predictive, _reach(tail, predictive, a), seed, drawn)
-    if test == "z1":
-        statistic, law = _mean_or_undefined(total, count) + 1.0, _mean_or_undefined(totals, counts) + 1.0
-    else:
-        statistic, law = total / (dates * a) + 1.0, totals / (dates * a) + 1.0
-    # A comparison with an undefined statistic is false: such simulations do not count, on either side.
+    """A statistic [...] against its simulated law [..., simulation]; of the law what is not defined does not count."""
     usable = np.isfinite(law).sum(axis=-1)
-    below = (law <= statistic[..., None]).sum(axis=-1)
-    ascending = np.sort(law, axis=-1)  # Undefined ones stand last.
-    place = np.clip(np.ceil(usable * level).astype(np.int64) - 1, 0, None)
+    below = (law <= statistic[..., None]).sum(axis=-1)  # A comparison with NaN is false.
+    place = np.clip(np.ceil(usable * significance).astype(np.int64) - 1, 0, None)
+    ascending = np.sort(law, axis=-1)  # NaN stand last.
+    known = np.isfinite(statistic)
     return Tested(
         test=test,
         distribution="simulated",
-        rule=f"one-sided, Z < 0; {drawn} simulations of the model's own forecast, seed {seed}; critical at {level:g}",
+        rule=rule,
         statistic=np.asarray(statistic),
-        p_value=np.where(np.isfinite(statistic), (1.0 + below) / (usable + 1.0), UNDEFINED),
-        degrees_of_freedom=np.zeros(shape, np.int64),
-        side=np.where(np.isfinite(statistic), -np.sign(statistic), 0).astype(np.int64),
-        flag=flags(shape, ("no_exceptions", count == 0)),
+        p_value=np.where(known, (1.0 + below) / (usable + 1.0), UNDEFINED),
+        degrees_of_freedom=np.zeros(none.shape, np.int64),
+        side=np.where(known, -np.sign(np.where(known, statistic, 0.0)), 0).astype(np.int64),
+        flag=flags(none.shape, ("no_exceptions", none)),
         critical=np.take_along_axis(ascending, place[..., None], axis=-1)[..., 0],
     )
 
@@ -195,7 +186,7 @@ def _acerbi_szekely(
 def _reach(tail: _Tail, predictive: Predictive, rate: float) -> float:
     """A probability above which no draw is an exception on any date: it spares nearly all quantiles."""
     dates, u = np.arange(tail.pnl.shape[-1]), rate
-    while u < 1.0 and (predictive(np.full(len(dates), u), dates) + tail.value_at_risk < 0.0).any():
+    while u < 1.0 and _hits(predictive(np.full(len(dates), u), dates), tail.value_at_risk).any():
         u = min(1.0, 1.25 * u)
     return u
 
@@ -216,13 +207,17 @@ def _simulate(
         u = 1.0 - rng.random((size, dates))
         run, date = np.nonzero(u <= reach)
         drawn = predictive(u[run, date], date)
-        hit = drawn + tail.value_at_risk[..., date] < 0.0
+        hit = _hits(drawn, tail.value_at_risk[..., date])
         ratio = np.where(hit, drawn / tail.shortfall[..., date], 0.0).reshape(series, -1)
         for row, (part, marked) in enumerate(zip(ratio, hit.reshape(series, -1), strict=True)):
             totals[row, start : start + size] = np.bincount(run, weights=part, minlength=size)
             counts[row, start : start + size] = np.bincount(run[marked], minlength=size)
     shape = (*tail.pnl.shape[:-1], simulations)
     return totals.reshape(shape), counts.reshape(shape)
+
+
+def _hits(drawn: FloatArray, value_at_risk: FloatArray) -> BoolArray:
+    return np.asarray(drawn + value_at_risk <= _BOUNDARY * np.abs(value_at_risk), np.bool_)
 
 
 def _mean_or_undefined(total: FloatArray, count: IntArray) -> FloatArray:
