@@ -27,10 +27,13 @@ from crossmargin.engine.variants import account_alone
 from crossmargin.engine.whatif import simulate
 from crossmargin.margin.rulebooks.registry import rulebook, rulebooks
 from crossmargin.margin.rulebooks.rulebook import RuleResult
+from crossmargin.margin.rulebooks.sensitivities.exposures import ExposureSettings, FactorMapping
+from crossmargin.margin.rulebooks.sensitivities.rule import SensitivityRule
 from crossmargin.market.snapshot import Snapshot, bump
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.document import NamedShock, StressDocument
 from tests.margin.rulebooks.accounts import account, world
+from tests.margin.rulebooks.sensitivity_worlds import made_up
 from tests.strategies import numbers
 
 DATED = [name for name, one in rulebooks().items() if one.dates()]
@@ -66,7 +69,8 @@ def test_margin_is_what_the_rulebook_says(name: str, demo):
         assert report.excess_initial_usd == pytest.approx(expected.equity_usd - expected.initial_usd)
         pool, ruling = report.pools[0], report.ruling
         assert pool.collateral_usd + pool.position_value_usd == pytest.approx(pool.equity_usd)
-        assert [(t.name, t.initial) for t in pool.groups[0].terms] == [(t.name, t.initial) for t in expected.terms]
+        terms = [(t.name, t.initial) for t in expected.terms if t.initial or t.maintenance]
+        assert [(t.name, t.initial) for t in pool.groups[0].terms] == terms
         assert ruling is not None
         assert (ruling.refused, ruling.certainty) == (expected.refused, expected.certainty)
         refused_positions = set(ruling.refused) & set(book.table.ids)
@@ -122,6 +126,21 @@ def test_euler_shares_add_up_or_are_not_given(name: str):
         assert all(p.euler_usd is None for p in report.groups[0].positions)
     else:
         assert sum(filter(None, shares)) == pytest.approx(report.account.initial_usd, rel=1e-5, abs=1e-5)
+
+
+def test_a_rule_of_square_roots_has_shares():
+    """The sensitivity-based rule is homogeneous and smooth; its parameters are the user's."""
+    mapping = FactorMapping(underlying="BTC", risk="commodity", product_class="Commodity", qualifier="BTC", bucket="1")
+    rule = SensitivityRule(calibrations=(made_up(),), exposures=ExposureSettings(mappings=(mapping,), cash=("USDC",)))
+    model = RulebookModel(rulebook=rulebook("sensitivity-im"), parameters=rule)
+    book = account(("BTC-F.V", 3.0), ("BTC-C.V", -2.0), ("BTC-X.V", 1.0), collateral=CASH)
+    report = explain(book, world(), model, account="a")
+    assert report.provenance.model == "sensitivity-im, parameters of your own"
+    assert report.account.ruling is not None
+    assert report.account.ruling.date == made_up().effective
+    shares = [p.euler_usd for p in report.groups[0].positions]
+    assert sum(x for x in shares if x is not None) == pytest.approx(report.account.initial_usd, rel=1e-5)
+    assert report.account.initial_usd > 0.0
 
 
 def test_shares_of_plain_fractions_are_those_fractions():

@@ -20,7 +20,7 @@ from crossmargin.cli.page_parts import (
     tiles,
     warned,
 )
-from crossmargin.cli.ruling import share_whole, warnings
+from crossmargin.cli.ruling import SCAN, share_whole, warnings
 from crossmargin.cli.sentences import (
     account_collateral,
     account_groups,
@@ -153,7 +153,7 @@ def happens(report: ExplainReport) -> Section:
     scanned = {g.id for g in account_groups(report.account) if g.worst_scenario}
     for group in report.groups:
         if group.scenarios and group.id in scanned:  # In groups by rule no scenario counts.
-            parts += _scenario_figures(group, report.provenance)
+            parts += _scenario_figures(group, report.provenance, ruled=report.account.ruling is not None)
     return Section("scenarios", "What would happen", grid(*parts))
 
 
@@ -179,9 +179,12 @@ def _curve_figure(curve: SpotCurve, report: ExplainReport) -> Markup:
     return figure(f"P&L by the price of {curve.underlying}", liquidation_words(found), draw, numbers)
 
 
-def _scenario_figures(group: GroupExplanation, provenance: Provenance) -> Iterator[Markup]:
+def _scenario_figures(group: GroupExplanation, provenance: Provenance, *, ruled: bool) -> Iterator[Markup]:
     ordered = sorted(group.scenarios, key=lambda s: s.pnl_usd)
-    note = f"Of {named(len(ordered), 'scenario')}; P&L of the positions held, with open orders at their worst fill."
+    held = (
+        "P&L as the rulebook counts it" if ruled else "P&L of the positions held, with open orders at their worst fill"
+    )
+    note = f"Of {named(len(ordered), 'scenario')}; {held}."
     draw = partial(charts.worst_bars, group.scenarios, WORST_SHOWN)
     yield figure(f"The worst scenarios of {group.id}", note, draw, _scenario_table(ordered))
     note = f"Each mark is one scenario; the figure is the family's lowest. Measure: {measure_words(provenance)}."
@@ -218,7 +221,8 @@ def _change_figure(change: Change) -> Markup:
 def _attribution_figure(whose: str, what: str, shares: Sequence[Share], whole: str) -> Markup:
     note = "Initial margin with it minus without it; the rule is not homogeneous, so that no shares add up."
     if all(share.euler_usd is not None for share in shares):
-        solid = f"Solid: share of the {whole}, all shares adding up to it."
+        every = "all shares adding up to it" if whole == SCAN else "adding up to it with orders and collateral"
+        solid = f"Solid: share of the {whole}, {every}."
         note = f"{solid} Outline: initial margin with it minus without it."
     draw = partial(charts.attribution, shares, PARTS_SHOWN, whole)
     return figure(f"{whose} by {what}", note, draw, _share_table(what, shares, whole))

@@ -122,7 +122,11 @@ def _group(alone: Book, model: RulebookModel, found: RuleResult) -> GroupReport:
         mode="portfolio" if model.rulebook.family in NETTING else "cross",
         initial_usd=found.initial_usd,
         maintenance_usd=found.maintenance_usd,
-        terms=tuple(Term(name=t.name, initial=t.initial, maintenance=t.maintenance) for t in found.terms),
+        terms=tuple(
+            Term(name=t.name, initial=t.initial, maintenance=t.maintenance)
+            for t in found.terms
+            if t.initial or t.maintenance
+        ),
         worst_scenario=worst,
         worst_loss_usd=-gains[worst] if worst in gains else 0.0,
         positions=len(alone.positions),

@@ -9,6 +9,7 @@ import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.engine.model import RulebookModel
+from crossmargin.engine.plan import Progress
 from crossmargin.engine.reports import Share
 from crossmargin.engine.ruled.versions import keeping, scaled
 from crossmargin.market.snapshot import Snapshot
@@ -45,19 +46,21 @@ class Asked:
         return self.initial_usd - self.initial(keeping(self.alone, positions=~positions))
 
 
-def euler_shares(asked: Asked) -> Shares | None:
+def euler_shares(asked: Asked, tell: Progress) -> Shares | None:
     """q_i · ∂IM/∂q_i of each position, of the orders together and of the collateral together.
 
     By Euler's theorem they add up to IM exactly where the rule is homogeneous of degree one in all that is held, as
     rules of scenarios and of plain fractions are. None where they do not add up: brackets, minima, steps.
     """
-    alone, none = asked.alone, np.zeros(len(asked.alone.positions))
-    each = np.eye(len(alone.positions))
-    positions = [_slope(asked, positions=row) for row in each]
+    alone, count = asked.alone, len(asked.alone.positions)
+    positions = np.zeros(count)
+    for line in range(count):
+        tell("attribution", line, count)
+        positions[line] = _slope(asked, positions=(np.arange(count) == line).astype(np.float64))
     orders = _slope(asked, orders=1.0) if len(alone.orders) else 0.0
     collateral = _slope(asked, holdings=1.0) if len(alone.holdings) else 0.0
-    shares = Shares(positions=np.asarray(positions) if positions else none, orders=orders, collateral=collateral)
-    total = float(shares.positions.sum()) + orders + collateral
+    shares = Shares(positions=positions, orders=orders, collateral=collateral)
+    total = float(positions.sum()) + orders + collateral
     return shares if abs(total - asked.initial_usd) <= ADDS_UP * max(asked.initial_usd, 1.0) else None
 
 

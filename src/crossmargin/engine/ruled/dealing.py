@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 
 from crossmargin.core.arrays import frozen
 from crossmargin.engine.model import RulebookModel
+from crossmargin.engine.plan import Progress
 from crossmargin.engine.reports import Capacity
 from crossmargin.engine.ruled.accounts import group_id
 from crossmargin.engine.variants import with_added
@@ -99,7 +100,13 @@ def _cash_row(book: Book, asset: str) -> int:
 
 
 def capacities(
-    alone: Book, snapshot: Snapshot, model: RulebookModel, *, excess_usd: float, refused: tuple[str, ...]
+    alone: Book,
+    snapshot: Snapshot,
+    model: RulebookModel,
+    *,
+    excess_usd: float,
+    refused: tuple[str, ...],
+    tell: Progress,
 ) -> tuple[Capacity, ...]:
     """The largest further buy and sell of each instrument held, after which equity still covers initial margin.
 
@@ -107,9 +114,10 @@ def capacities(
     spot, has none.
     """
     table, notional = alone.table, np.abs(marks(alone.table, snapshot).notional_usd)
-    found = []
-    for row in dict.fromkeys(alone.positions.instrument.tolist()):
+    found, rows = [], tuple(dict.fromkeys(alone.positions.instrument.tolist()))
+    for done, row in enumerate(rows):
         name = table.ids[row]
+        tell("capacity", done, len(rows))
         if table.family[row] == Family.SPOT or name in refused:
             continue
         group = alone.groups[int(alone.positions.owner[np.argmax(alone.positions.instrument == row)])]
