@@ -66,8 +66,8 @@ def margin(unit: Mapping[str, Any], funding: float, rates: Mapping[str, Any]) ->
     return initial, rates["maintenance_factor"] * least + provisions(unit, funding, rates, False)
 
 
-def perpetual_option(held: Mapping[str, Any], rates: Mapping[str, float]) -> float:
-    """Cross margin of an option without expiry."""
+def option(held: Mapping[str, Any], rates: Mapping[str, float]) -> float:
+    """Cross margin of an option at one level of rates."""
     size, spot, strike = abs(held["quantity"]), held["spot"], held["strike"]
     if held["quantity"] >= 0.0:
         return float(size * min(rates["premium"] * held["mark"], rates["long_itm"] * spot))

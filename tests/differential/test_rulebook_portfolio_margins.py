@@ -76,11 +76,12 @@ def test_paradex_units(one: paradex.FundedUnit):
     mark=st.floats(0.0, 1e6),
     quantity=st.floats(-1e3, 1e3),
 )
-def test_paradex_perpetual_options(right: Any, strike: float, spot: float, mark: float, quantity: float):
-    held = cross.PerpetualOption(coin="BTC", right=right, strike=strike, spot=spot, mark=mark, quantity=quantity)
+def test_paradex_options(right: Any, strike: float, spot: float, mark: float, quantity: float):
+    held = cross.Option(coin="BTC", right=right, strike=strike, spot=spot, mark=mark, quantity=quantity)
     rules = cross.RULEBOOK.load(cross.RULEBOOK.dates()[-1])
-    for rates in (rules.option_initial, rules.option_maintenance):
-        wanted = plain_paradex.perpetual_option(plain(held), plain(rates))
+    levels = (rules.dated_options, rules.perpetual_options)
+    for rates in (x for level in levels for x in (level.initial, level.maintenance)):
+        wanted = plain_paradex.option(plain(held), plain(rates))
         assert cross.option_margin(held, rates) == pytest.approx(wanted, rel=1e-12)
 
 

@@ -26,7 +26,7 @@ from tests.margin.rulebooks.scan_units import call, perpetual
 RULES = RULEBOOK.load("2026-11-01")
 BTC = RULES.coins["BTC"]
 FREE = msgspec.structs.replace(BTC, fee=0.0)
-CROSS = cross.RULEBOOK.load("2026-11-01")
+CROSS = cross.RULEBOOK.load("2026-04-22")
 replace = msgspec.structs.replace
 
 
@@ -204,15 +204,48 @@ def test_inverse_contracts_are_read_as_linear():
     assert any("inverse" in note for note in answer.notes)
 
 
+def test_the_weights_of_each_date():
+    early, late = (RULEBOOK.load(date).coins["BTC"] for date in RULEBOOK.dates())
+    short = perpetual(quantity=-1.0)
+    # +50 % at 24 % and at 32 %: within, and at, the 16 % of the largest regular move.
+    assert asked(short, rates=early).scan == pytest.approx(16.0)
+    assert asked(short, rates=late).scan == pytest.approx(16.0)
+    wing = call(strike=150.0, days=7.0, quantity=-1.0)
+    # +500 % costs 450: 2.4 % of it, then 3.2 %.
+    assert asked(wing, rates=early).scan == pytest.approx(10.8, rel=1e-3)
+    assert asked(wing, rates=late).scan == pytest.approx(14.4, rel=1e-3)
+
+
 def test_cross_margin_of_perpetuals_by_hand():
-    # 2 % of 100,000 on max(|1 + 2|, |1 − 5|) = 4 coins.
+    # 2 % of 100,000 on max(|1 + 2|, |1 − 5|) = 4 coins; half of that on the coin held.
     perp = cross.Perpetual(coin="BTC", mark=100_000.0, quantity=1.0, buys=2.0, sells=5.0)
-    assert cross.margin_of(cross.Portfolio(perpetuals=(perp,)), CROSS) == pytest.approx((8_000.0, 4_000.0))
+    assert cross.perpetual_margin(perp, CROSS) == pytest.approx((8_000.0, 1_000.0))
+    # 0.05 % of 400,000 and of 100,000.
+    assert cross.margin_of(cross.Portfolio(perpetuals=(perp,)), CROSS) == pytest.approx((8_200.0, 1_050.0))
     with pytest.raises(UnknownName, match="perpetual"):
         cross.perpetual_margin(replace(perp, coin="XYZ"), CROSS)
 
 
-FIRST_PAGE = cross.OptionRates(premium=1.0, long_itm=0.2, short_itm=0.15, short_otm=0.1, put_cap=0.5)
+def test_the_published_account():
+    # Source: paradex-py, tests of its margin library (2026): an account of 2026-04-22 for which the venue reported
+    # 3.2504 initial and 1.6339 maintenance, fees of less than 0.02 among them, which are not printed.
+    perp = cross.Perpetual(coin="BTC", mark=77_888.84, quantity=-0.0005)
+    option = cross.Option(coin="BTC", right="call", strike=78_000.0, spot=77_939.768, mark=2_455.661, quantity=0.001)
+    account_held = cross.Portfolio(perpetuals=(perp,), options=(option,))
+    found = cross.margin_of(account_held, replace(CROSS, fee=0.0))
+    # 0.0005·77,888.84·2 % + 2.455661, half of each.
+    assert found == pytest.approx((0.7788884 + 2.455661, 0.3894442 + 1.2278305))
+    assert found == pytest.approx((3.2504, 1.6339), abs=0.02)
+
+
+def test_cross_orders_count_for_initial_margin_only():
+    # The same source: 1 short, 3 to buy, 2 to sell at 90,000: 3 coins open, 2 % and 0.03 %; 1 held, 1 % and 0.03 %.
+    perp = cross.Perpetual(coin="BTC", mark=90_000.0, quantity=-1.0, buys=3.0, sells=2.0)
+    found = cross.margin_of(cross.Portfolio(perpetuals=(perp,)), replace(CROSS, fee=0.0003))
+    assert found == pytest.approx((5_400.0 + 81.0, 927.0))
+
+
+FIRST_PAGE = CROSS.dated_options.initial
 
 
 @pytest.mark.parametrize(
@@ -227,18 +260,43 @@ FIRST_PAGE = cross.OptionRates(premium=1.0, long_itm=0.2, short_itm=0.15, short_
         ({"mark": 0.0, "spot": 1e5, "strike": 2e5, "quantity": -1.0}, FIRST_PAGE, 10_000.0),
         # A short put at a tiny strike: half of the strike.
         ({"right": "put", "mark": 0.0, "spot": 1e5, "strike": 1e4, "quantity": -1.0}, FIRST_PAGE, 5_000.0),
-        # The later page halves the rates: 7.5 % less 2 %.
-        ({"mark": 0.0, "spot": 1e5, "strike": 1.02e5, "quantity": -1.0}, CROSS.option_initial, 5_500.0),
+        # Perpetual ones at half of the rates: 7.5 % less 2 %; maintenance 3.75 % less 2 %, at least 2.5 %.
+        ({"mark": 0.0, "spot": 1e5, "strike": 1.02e5, "quantity": -1.0}, CROSS.perpetual_options.initial, 5_500.0),
+        ({"mark": 0.0, "spot": 1e5, "strike": 1.02e5, "quantity": -1.0}, CROSS.perpetual_options.maintenance, 2_500.0),
     ],
 )
-def test_perpetual_options_by_hand(option, rates, wanted):
-    held_option = cross.PerpetualOption(**({"coin": "BTC", "right": "call"} | option))
+def test_options_in_cross_margin_by_hand(option, rates, wanted):
+    held_option = cross.Option(**({"coin": "BTC", "right": "call"} | option))
     assert cross.option_margin(held_option, rates) == pytest.approx(wanted)
 
 
+def test_kinds_of_options_and_their_orders():
+    base = {"coin": "BTC", "right": "call", "strike": 1.02e5, "spot": 1e5, "mark": 2_000.0}
+    waiting = {
+        perpetual: cross.Option(**base, quantity=1.0, sells=3.0, perpetual=perpetual) for perpetual in (False, True)
+    }
+    # Two short after all is sold: 13,000 and 5,500 each; one long held: half of its mark of 2,000.
+    assert cross.option_margins(waiting[False], CROSS) == pytest.approx((26_000.0, 1_000.0))
+    assert cross.option_margins(waiting[True], CROSS) == pytest.approx((11_000.0, 1_000.0))
+    # The fee is 50, below an eighth of the mark, on two coins open and on the one held.
+    assert cross.option_fees(waiting[False], CROSS) == pytest.approx((100.0, 50.0))
+
+
 def test_a_book_in_cross_margin():
-    answer = ask(cross.RULEBOOK, account(("BTC-P.V", 1), ("SOL-P.V", 10), ("BTC-C.V", 1), collateral={"USDC": 10}))
-    assert answer.initial_usd == pytest.approx(2_000 + 200)
-    assert answer.maintenance_usd == pytest.approx(1_100)
-    assert answer.refused == ("BTC-C.V",)
-    assert {t.certainty for t in answer.terms} == {"exact", "unknown"}
+    book = account(("BTC-P.V", 1), ("SOL-P.V", 10), ("BTC-C.V", -1), ("BTC-F.V", 1), collateral={"USDC": 10})
+    answer = ask(cross.RULEBOOK, book)
+    terms = {term.name: (term.initial, term.maintenance) for term in answer.terms}
+    # 2 % of 100,000; 10 % of 2,000; the call is 10 % out: at least 10 % of 100,000. Fees 0.05 % of all three.
+    assert terms == {
+        "BTC-P.V": pytest.approx((2_000.0, 1_000.0)),
+        "SOL-P.V": pytest.approx((200.0, 100.0)),
+        "BTC-C.V": pytest.approx((10_000.0, 5_000.0)),
+        "fee provision": pytest.approx((101.0, 101.0)),
+    }
+    assert answer.refused == ("BTC-F.V",)
+    assert answer.equity_usd < 10.0  # what the call sold is worth
+    assert {t.certainty for t in answer.terms} == {"exact", "approximate", "unknown"}
+    none = replace(CROSS, option_coins=())
+    assert ask(cross.RULEBOOK, book, none).refused == ("BTC-F.V", "BTC-C.V")
+    with pytest.raises(UnknownName, match="options without a perpetual"):
+        replace(CROSS, option_coins=("XYZ",))
