@@ -160,7 +160,12 @@ def test_cases_are_found_once_and_never_missed(tmp_path: Path):
         result_of(folder)
     (folder / "cases/two/case.toml").write_text(CASE)
     (folder / "cases/two/book.toml").write_text("not a case")
+    (folder / "cases/.hidden").write_text("an editor's")
     assert result_of(folder).cases == 2
+    (folder / "cases/three.yaml").write_text(CASE)
+    with pytest.raises(UnreadableFile, match=r"three\.yaml"):
+        result_of(folder)
+    (folder / "cases/three.yaml").unlink()
     (folder / "cases/one").mkdir()
     (folder / "cases/one/case.toml").write_text(CASE)
     with pytest.raises(DuplicateName, match="one"):

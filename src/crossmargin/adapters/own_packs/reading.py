@@ -81,18 +81,28 @@ def _files(folder: Path) -> dict[str, Path]:
     """The file of each case by its name: `cases/NAME.toml`, or `case.toml` in the folder `cases/NAME`."""
     place = folder / CASES
     found: dict[str, Path] = {}
-    for entry in sorted(place.iterdir()) if place.is_dir() else ():
-        files = [entry / f"case{suffix}" for suffix in _SUFFIXES] if entry.is_dir() else [entry]
-        stated = [file for file in files if file.is_file() and file.suffix.lower() in _SUFFIXES]
-        if entry.is_dir() and not stated:
-            raise UnreadableFile(str(entry), reason="it holds no case.toml or case.json", remedy="Add the case.")
-        for file in stated:
+    entries = sorted(place.iterdir()) if place.is_dir() else []
+    for entry in (e for e in entries if not e.name.startswith(".")):
+        for file in _stated(entry):
             key = entry.name if entry.is_dir() else entry.stem
             if key in found:
                 raise DuplicateName("case", where=str(file), value=key, first=str(found[key]))
             found[key] = file
     if not found:
         raise UnreadableFile(str(place), reason="it holds no case", remedy="Add one as NAME.toml or NAME/case.toml.")
+    return found
+
+
+def _stated(entry: Path) -> list[Path]:
+    """The case of one entry of `cases`; anything else there is refused, so that no case is passed over."""
+    if not entry.is_dir():
+        if entry.suffix.lower() not in _SUFFIXES:
+            remedy = "Put what cases share beside pack.toml."
+            raise UnreadableFile(str(entry), reason="its name does not end in .toml or .json", remedy=remedy)
+        return [entry]
+    found = [entry / f"case{suffix}" for suffix in _SUFFIXES if (entry / f"case{suffix}").is_file()]
+    if not found:
+        raise UnreadableFile(str(entry), reason="it holds no case.toml or case.json", remedy="Add the case.")
     return found
 
 
@@ -131,10 +141,10 @@ def _checked(document: CaseDocument, rule: Rule, file: Path, run: Callable[[], F
     if document.expect_error:
         return (Statement(field="refusal", expected=document.expect_error, got="numbers", passed=False),)
     stated = [_compared(field, e, got, rule.tolerance, file) for field, e in _expectations(document.expected)]
-    names = [", ".join(sorted(names)) or "nothing" for names in (document.left_out, left_out)]
-    if names[0] == names[1]:
+    if set(document.left_out) == set(left_out):
         return tuple(stated)
-    return (*stated, Statement(field="left_out", expected=names[0], got=names[1], passed=False))
+    expected, got_names = (", ".join(sorted(names)) or "nothing" for names in (document.left_out, left_out))
+    return (*stated, Statement(field="left_out", expected=expected, got=got_names, passed=False))
 
 
 def _refusal(expected: str, error: CrossmarginError) -> Statement:
