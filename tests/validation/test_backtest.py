@@ -80,7 +80,7 @@ def stage(found: Walk, *, start: int = 200, end: int = 1000) -> Stage:
         factors=found.history.factors,
         close_ns=found.close_ns,
         realised=realised,
-        moves=moves_between(found.close_ns, realised, start * DAY_NS, end * DAY_NS),
+        moves=moves_between(found.close_ns, found.ready(), realised, start * DAY_NS, end * DAY_NS),
         horizon_days=1.0,
         rules={},
     )

@@ -244,6 +244,7 @@ def fill_gaps(rows: FloatArray, factors: tuple[str, ...], spec: CalibrationSpec)
         name = factors[i]
         source = _proxy_column(name, factors, gaps, spec)
         there = ~gaps[:, i]
+        check.within(int(there.sum()), f"moves of {name} in the look-back", 1, 1e9, where="calibration")
         x, y = rows[there, source], rows[there, i]
         beta[i] = float(x @ y / max(x @ x, LEAST_VOL))
         own = y - beta[i] * x

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossmargin.core.arrays import FloatArray, IntArray, frozen
+from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from crossmargin.scenarios.calibrate import (
     CalibrationSpec,
     common_bars,
@@ -49,6 +49,13 @@ class Walk:
             rows * self.scale[t], bars=spec.horizon_bars, rule=spec.horizon_rule, draws=spec.draws, seed=spec.seed
         )
         return frozen(self.history.as_shocks(moves).T)
+
+    def ready(self) -> BoolArray:
+        """After which moves [move] a look-back is there, and every factor has enough moves of its own in it."""
+        seen = np.cumsum(np.vstack([np.zeros((1, self.residual.shape[1])), ~np.isnan(self.residual)]), axis=0)
+        first = np.maximum(np.arange(1, len(self.residual) + 1) - self.spec.lookback, 0)
+        enough = (seen[1:] - seen[first]).min(axis=1, initial=np.inf) >= self.spec.least_bars
+        return np.asarray(enough & (np.arange(len(enough)) + 1 >= self.spec.lookback))
 
     def realised(self) -> FloatArray:
         """The shocks [factor, move] over the horizon that began after move t; NaN where it has not ended."""

@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
-from crossmargin.core.arrays import FloatArray, IntArray, frozen
+from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant
 from crossmargin.market.snapshot import Snapshot
@@ -79,12 +79,14 @@ class Series:
         return np.asarray(np.maximum(-self.pnl - self.margin, 0.0))
 
 
-def moves_between(close_ns: IntArray, realised: FloatArray, start_ns: int, end_ns: int) -> IntArray:
-    """The moves after which a margin can be set and judged in [start, end): all factors there, the horizon ended.
+def moves_between(close_ns: IntArray, ready: BoolArray, realised: FloatArray, start_ns: int, end_ns: int) -> IntArray:
+    """The moves after which a margin can be set and judged in [start, end).
+
+    Models are `ready` [move], every factor moved, and the horizon has ended.
 
     Raises `InvalidInput` where there is none.
     """
-    inside = (close_ns >= start_ns) & (close_ns < end_ns) & ~np.isnan(realised).any(axis=0)
+    inside = (close_ns >= start_ns) & (close_ns < end_ns) & ready & ~np.isnan(realised).any(axis=0)
     found = np.flatnonzero(inside)
     if not len(found):
         raise InvalidInput(

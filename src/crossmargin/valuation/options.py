@@ -194,8 +194,8 @@ def _distinct_columns(part: _Part, scenarios: ScenarioSet) -> tuple[IntArray, In
     prices = [factor for asset in assets for factor in snapshot.asset_factors(asset)]
     names = {"fwd": [u.name], "vol": [u.name], "skew": [u.name], "smile": [u.name], "rate": [u.quote]}
     rows = relevant_rows(scenarios, [u.factor, *prices], names)
-    # Dates of the past differ in their prices already, and sorting whole columns costs more than pricing them.
-    if len(np.unique(scenarios.row(u.factor))) == len(scenarios):
+    # Dates of the past differ in their prices mostly, and sorting whole columns costs more than pricing a few twice.
+    if 2 * len(np.unique(scenarios.row(u.factor))) > len(scenarios):
         every = np.arange(len(scenarios))
         return every, every
     _, first, inverse = np.unique(rows, axis=1, return_index=True, return_inverse=True)
