@@ -76,7 +76,9 @@ def counted(
         if in_coins:
             damped = damped / _price(bucket, index, pair, rules) * index
         pnl = math.copysign(max(abs(pnl) - damped, 0.0), pnl)
-    gain: float = row["pnl_offset"] * min(pnl, row["max_offsetable_pnl"])
+    offset, cap = row["pnl_offset"], row["max_offsetable_pnl"]
+    before = rules["readings"]["offset_cap"] == "before the offset"
+    gain: float = offset * min(pnl, cap) if before else min(offset * pnl, cap)
     return gain if pnl > 0.0 else pnl
 
 

@@ -51,6 +51,7 @@ def readings() -> st.SearchStrategy[Readings]:
         extended_coins=st.sampled_from(("at the edge", "at the move")),
         delta_shock=st.sampled_from(("uncovered delta", "none")),
         linear_row=st.sampled_from(("coin", "dollar")),
+        offset_cap=st.sampled_from(("before the offset", "after the offset")),
         open_orders=st.sampled_from(("worst fill", "none")),
         correlation_contingency=st.sampled_from((0.0, 0.5, 1.0)),
     )

@@ -179,6 +179,8 @@ def test_gains_count_their_offset_up_to_the_cap():
     assert found.worst_case == pytest.approx(18.0 - 0.4 * 16.0)
     capped = with_row(parameters, "USD", max_offsetable_pnl=10.0)
     assert margin_of(portfolio, capped).accounts[0].worst_case == pytest.approx(18.0 - 0.4 * 10.0)
+    after = with_row(shipped(correlation_contingency=0.0, offset_cap="after the offset"), "USD", max_offsetable_pnl=5.0)
+    assert margin_of(portfolio, after).accounts[0].worst_case == pytest.approx(18.0 - 5.0)
     # By default nothing nets between coins: what does in one bucket is charged back.
     whole = margin_of(portfolio, shipped()).accounts[0]
     assert whole.worst_case == pytest.approx(18.0 - 0.4 * 16.0)

@@ -222,10 +222,10 @@ def _unit(unit: RiskUnit, row: CurrencyRules, parameters: Parameters, *, in_coin
     grid = grid_of(pair, parameters)
     matrix = unit_matrix(unit, grid, pair, readings, in_coins=in_coins)
     pnl = -losses(unit, matrix)
-    counts = counted(pnl, grid, row, in_coins=in_coins)
+    counts = counted(pnl, grid, row, readings, in_coins=in_coins)
     worst, roll, orders = _worst(counts), _roll(unit, parameters), 0.0
     if readings.open_orders == "worst fill" and any(leg.buys or leg.sells for leg in unit.legs):
-        filled = counted(pnl - order_losses(unit, matrix), grid, row, in_coins=in_coins)
+        filled = counted(pnl - order_losses(unit, matrix), grid, row, readings, in_coins=in_coins)
         orders = max(_worst(filled) - worst, 0.0) + _roll(unit, parameters, orders=True) - roll
     return UnitMargin(
         coin=unit.coin,

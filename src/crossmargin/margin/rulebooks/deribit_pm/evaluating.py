@@ -179,8 +179,9 @@ _OPEN: Final = (
     "roll shock: the move to expiry is e^(a T) - 1 (roll_form); what settles in dollars: whose parameters (linear_row)",
     "delta shock: charged on the delta that long options do not cover (delta_shock)",
     "netting between coins: none, each coin moves by itself (correlation_contingency = 1)",
-    "gains count offset x min(gain, max_offsetable_pnl), after the dampener",
+    "gains count offset x min(gain, max_offsetable_pnl), after the dampener (offset_cap)",
     "margin of working orders: the worst fill of each scenario (open_orders)",
+    "options settle on an average of the last half hour, which is read as the price now",
     "parameters of coins other than BTC and ETH",
 )
 _FORMULAS: Final = """\

@@ -93,15 +93,16 @@ def _vols(unit: RiskUnit, grid: Grid, pair: PairRules, readings: Readings) -> Fl
     return np.where(grid.direction > 0.0, shocked_vols(lifted, grid.direction, rule), vols)
 
 
-def counted(pnl: FloatArray, grid: Grid, row: CurrencyRules, *, in_coins: bool) -> FloatArray:
+def counted(pnl: FloatArray, grid: Grid, row: CurrencyRules, readings: Readings, *, in_coins: bool) -> FloatArray:
     """What of the P&L of a coin counts [bucket]: dampened towards zero in far moves, gains at their offset.
 
     Far P&L is reduced by min(|P&L|, (|m|/range − 1)·dampener), which an account `in_coins` counts at the edge; gains
-    count offset·min(gain, cap), losses in full.
+    count offset·min(gain, cap), or min(offset·gain, cap), losses in full.
     """
     dampened = grid.excess * row.extended_dampener / (grid.edge if in_coins else 1.0)
     left = np.sign(pnl) * np.maximum(np.abs(pnl) - dampened, 0.0)
-    return np.where(left > 0.0, row.pnl_offset * np.minimum(left, row.max_offsetable_pnl), left)
+    cap = row.max_offsetable_pnl * (row.pnl_offset if readings.offset_cap == "before the offset" else 1.0)
+    return np.where(left > 0.0, np.minimum(row.pnl_offset * left, cap), left)
 
 
 def roll_shock(unit: RiskUnit, row: CurrencyRules, readings: Readings, *, orders: bool = False) -> float:

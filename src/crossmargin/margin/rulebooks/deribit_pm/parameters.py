@@ -5,14 +5,14 @@ Source: Deribit API reference, `public/pme/get_params` and `private/pme/simulate
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from crossmargin.core import check
 from crossmargin.margin.rulebooks.scanning import Part
 
-Impact = Literal["both", "long", "short", "none"]
+Impact: TypeAlias = Literal["both", "long", "short", "none"]
 
 
 class PairRules(Part, frozen=True, kw_only=True):
@@ -50,8 +50,8 @@ class PairRules(Part, frozen=True, kw_only=True):
 class CurrencyRules(Part, frozen=True, kw_only=True):
     """Of a currency: roll shock, dampener (USD) of the extended table, what gains offset, and how its equity counts.
 
-    Gains count `pnl_offset` of them up to `max_offsetable_pnl` (USD). `equity_side_impact` says which sign of equity
-    stands in the matrix of cross collateral, less `haircut` where it is positive. `uncertain` as above.
+    Gains count `pnl_offset` of them, capped by `max_offsetable_pnl` (USD). `equity_side_impact` says which sign of
+    equity stands in the matrix of cross collateral, less `haircut` where it is positive. `uncertain` as above.
     """
 
     annualised_move_risk: float
@@ -81,9 +81,10 @@ class Readings(Part, frozen=True, kw_only=True):
     `roll_form`: the move to expiry is a·T, or e^(a·T) − 1. `extended_coins`: coin P&L of the extended table counts at
     the price at the edge of the range, or at that of the move. `delta_shock`: charged on the delta that long options do
     not cover, or not at all. `linear_row`: whether contracts settled in dollars roll (and are dampened, where they have
-    an account of their own) by the parameters of their coin or of the dollar. `open_orders`: charged at the worst fill
-    of each scenario, or not at all. `correlation_contingency`: the part of the netting between coins that is charged
-    back; 1 lets every coin move by itself, 0 moves all of them together.
+    an account of their own) by the parameters of their coin or of the dollar. `offset_cap`: max_offsetable_pnl holds
+    for gains before their offset is taken, or after. `open_orders`: charged at the worst fill of each scenario, or not
+    at all. `correlation_contingency`: the part of the netting between coins that is charged back; 1 lets every coin
+    move by itself, 0 moves all of them together.
     """
 
     vol_floor: Literal["shocked volatility", "base volatility"] = "shocked volatility"
@@ -91,6 +92,7 @@ class Readings(Part, frozen=True, kw_only=True):
     extended_coins: Literal["at the edge", "at the move"] = "at the edge"
     delta_shock: Literal["uncovered delta", "none"] = "uncovered delta"
     linear_row: Literal["coin", "dollar"] = "dollar"
+    offset_cap: Literal["before the offset", "after the offset"] = "before the offset"
     open_orders: Literal["worst fill", "none"] = "worst fill"
     correlation_contingency: float = 1.0
 
