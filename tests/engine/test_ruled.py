@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -38,7 +39,8 @@ from tests.strategies import numbers
 
 DATED = [name for name, one in rulebooks().items() if one.dates()]
 HELD = (("BTC-P.V", 2.0), ("ETH-P.V", -30.0, 4_100.0), ("BTC-C.V", -3.0), ("BTC-X.V", -2.0), ("SOL-P.V", 50.0))
-CASH = {"USDC": 200_000.0, "BTC": 0.5}
+ORDERS = (("BTC-P.V", 1.0),)
+CASH = {"USDC": 400_000.0, "BTC": 0.5}
 
 
 def newest(name: str) -> RulebookModel:
@@ -98,16 +100,22 @@ def test_collateral_lines_add_up_to_the_equity_of_collateral_alone(name: str):
         assert line.gross_usd - line.haircut_usd - line.capped_usd == pytest.approx(line.recognised_usd)
 
 
-def explained(name: str, book: Book, market: Snapshot | None = None) -> ExplainReport:
-    return explain(book, market or world(), newest(name), account=book.accounts[0])
+def explained(name: str, book: Book) -> ExplainReport:
+    return explain(book, world(), newest(name), account="a")
+
+
+@cache
+def desk(name: str) -> ExplainReport:
+    """One account of everything, explained once for all that must hold of it."""
+    return explained(name, account(*HELD, orders=ORDERS, collateral=CASH))
 
 
 @pytest.mark.parametrize("name", DATED)
 def test_with_and_without_is_another_question_to_the_rulebook(name: str):
-    report, model = explained(name, account(*HELD, collateral=CASH)), newest(name)
+    report, model = desk(name), newest(name)
 
     def initial(*positions: tuple[str, float] | tuple[str, float, float]) -> float:
-        return model.evaluate(account(*positions, collateral=CASH), world()).initial_usd
+        return model.evaluate(account(*positions, orders=ORDERS, collateral=CASH), world()).initial_usd
 
     whole = initial(*HELD)
     for line in report.groups[0].positions:
@@ -119,7 +127,7 @@ def test_with_and_without_is_another_question_to_the_rulebook(name: str):
 
 @pytest.mark.parametrize("name", DATED)
 def test_euler_shares_add_up_or_are_not_given(name: str):
-    report = explained(name, account(*HELD, orders=(("BTC-P.V", 1.0),), collateral=CASH))
+    report = desk(name)
     shares = [s.euler_usd for s in report.by_group]
     if None in shares:
         assert all(x is None for x in shares)
@@ -167,13 +175,13 @@ def test_the_liquidation_price_by_hand():
 
 @pytest.mark.parametrize("name", DATED)
 def test_the_verdict_turns_at_the_liquidation_price(name: str):
-    book, model = account(*HELD, collateral=CASH), newest(name)
+    book, model = account(*HELD, orders=ORDERS, collateral=CASH), newest(name)
 
     def excess(factor: str, move: float) -> float:
         found = model.evaluate(book, bump(world(), {factor: move}))
         return found.equity_usd - found.maintenance_usd
 
-    for d in explained(name, book).distances:
+    for d in desk(name).distances:
         u = world().underlyings[d.underlying]
         for price in (d.below, d.above):
             if price is not None:
@@ -186,13 +194,13 @@ def test_the_verdict_turns_at_the_liquidation_price(name: str):
 
 @pytest.mark.parametrize("name", DATED)
 def test_the_largest_order_fits_and_no_larger(name: str):
-    book, model = account(*HELD, collateral={"USDC": 1e6}), newest(name)
+    book, model = account(*HELD, orders=ORDERS, collateral=CASH), newest(name)
 
     def excess(instrument: str, size: float) -> float:
         found = model.evaluate(dealt(book, world(), {instrument: size}, {}), world())
         return found.equity_usd - found.initial_usd
 
-    report = explained(name, book)
+    report = desk(name)
     refused = report.account.ruling.refused if report.account.ruling else ()
     assert not {c.instrument for c in report.capacity} & set(refused)
     for c in report.capacity:
@@ -256,6 +264,26 @@ def test_a_what_if_may_add_collateral_and_go_into_debt():
     assert report.after.equity_usd == pytest.approx(-1_000.0)
     assert report.after.status == "liquidation"
     assert report.after.initial_usd == report.before.initial_usd
+
+
+def test_a_what_if_of_what_the_venue_does_not_list_is_refused():
+    with pytest.raises(InvalidInput, match=r"PEPE-P\.V.*one that dydx-v4 lists"):
+        simulate(account(), world(), newest("dydx-v4"), account="a", add={"PEPE-P.V": 1.0, "BTC-P.V": 1.0})
+
+
+def test_what_is_refused_is_in_no_curve_and_no_shock():
+    held, more = (("BTC-P.V", 1.0),), (("BTC-P.V", 1.0), ("BTC-C.V", -5.0), ("PEPE-P.V", 1e6))
+    shocks = StressDocument(scenarios=(NamedShock(label="fall", shocks={"spot:*": -0.2}),))
+    whole, part = (account(*p, collateral={"USDC": 1e5, **c}) for p, c in ((held, {}), (more, {"PEPE": 1e6})))
+    model = newest("dydx-v4")
+    reports = [explain(book, world(), model, account="a") for book in (whole, part)]
+    assert [d.underlying for d in reports[1].distances] == ["BTC"]
+    assert reports[0].distances == reports[1].distances
+    assert reports[0].spot_curves == reports[1].spot_curves
+    assert [c.instrument for c in reports[1].capacity] == ["BTC-P.V"]
+    fallen = [stress(book, world(), model, scenarios=shocks).accounts[0] for book in (whole, part)]
+    assert fallen[0].lines == fallen[1].lines
+    assert fallen[0].lines[0].pnl_usd == pytest.approx(-20_000.0)
 
 
 def test_stress_asks_the_rulebook_in_the_market_after_each_shock():

@@ -18,7 +18,11 @@ from crossmargin.portfolio.build import Universe
 def account_alone(book: Book, account: str) -> Book:
     """The book of one account, over a table of just the instruments it uses. Raises `UnknownName`."""
     check.known(account, book.accounts, "account", where="book", remedy="Name an account of the book.")
-    row = book.accounts.index(account)
+    return account_at(book, book.accounts.index(account))
+
+
+def account_at(book: Book, row: int) -> Book:
+    """The same by the row of the account."""
     alone = part(book, row, row + 1)
     used = sorted({int(i) for lines in (alone.positions, alone.orders, alone.holdings) for i in lines.instrument})
     return retable(alone, build_table((book.table.terms[i] for i in used), now_ns=book.as_of_ns))

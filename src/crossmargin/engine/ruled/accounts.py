@@ -21,7 +21,7 @@ from crossmargin.engine.reports import (
 )
 from crossmargin.engine.ruled.margin import RuledMargin
 from crossmargin.engine.ruled.versions import keeping
-from crossmargin.engine.variants import account_alone
+from crossmargin.engine.variants import account_at
 from crossmargin.engine.verdict import ratio_of, status_name
 from crossmargin.margin.rulebooks.rulebook import RuleResult
 from crossmargin.market.snapshot import USD, Snapshot
@@ -49,8 +49,7 @@ def ruled_provenance(result: RuledMargin) -> Provenance:
 
 def ruled_account(result: RuledMargin, account: int) -> AccountReport:
     """The report of one account."""
-    alone = account_alone(result.book, result.book.accounts[account])
-    return answered(alone, result.snapshot, result.model, result.results[account])
+    return answered(account_at(result.book, account), result.snapshot, result.model, result.results[account])
 
 
 def answered(alone: Book, snapshot: Snapshot, model: RulebookModel, found: RuleResult) -> AccountReport:

@@ -84,19 +84,11 @@ def candidate(alone: Book, snapshot: Snapshot, name: str, group: str) -> Candida
     """The account prepared for dealing an instrument that it holds in `group`, at the mark."""
     asset, price = _price(alone, snapshot, name)
     wide = with_added(alone, {name: 0.0}, {(asset, ""): 0.0}, group=group)
-    owner = wide.groups.index(group)
-    row, cash_row = wide.table.row[name], _cash_row(wide, asset)
-    pool = int(wide.group_pool[owner])
-    of_line = (wide.positions.instrument == row) & (wide.positions.owner == owner) & np.isnan(wide.positions.price)
-    of_cash = (wide.holdings.instrument == cash_row) & (wide.holdings.owner == pool)
+    table, lines, held, owner = wide.table, wide.positions, wide.holdings, wide.groups.index(group)
+    of_line = (lines.instrument == table.row[name]) & (lines.owner == owner) & np.isnan(lines.price)
+    off_chain = (table.settle == table.assets.index(asset)) & (table.chain < 0)
+    of_cash = off_chain[held.instrument] & (held.owner == wide.group_pool[owner])
     return Candidate(book=wide, line=int(np.argmax(of_line)), cash=int(np.argmax(of_cash)), price=price)
-
-
-def _cash_row(book: Book, asset: str) -> int:
-    table = book.table
-    held = (table.family == Family.SPOT) & (table.settle == table.assets.index(asset)) & (table.chain < 0)
-    rows = [row for row in np.flatnonzero(held).tolist() if row in set(book.holdings.instrument.tolist())]
-    return rows[0]
 
 
 def capacities(

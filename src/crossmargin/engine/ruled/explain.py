@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from crossmargin.core.arrays import BoolArray, FloatArray
+from crossmargin.core.arrays import FloatArray
 from crossmargin.engine.curves import risk_arrays, spot_curves
 from crossmargin.engine.distance import Edge, distances, frontier
 from crossmargin.engine.greeks import Greeks, greeks, position_line
@@ -17,7 +17,7 @@ from crossmargin.engine.ruled.accounts import answered, group_id, ruled_provenan
 from crossmargin.engine.ruled.attribution import Asked, Shares, euler_shares, other_shares, shares_of
 from crossmargin.engine.ruled.dealing import capacities
 from crossmargin.engine.ruled.margin import RuledMargin
-from crossmargin.engine.ruled.versions import keeping
+from crossmargin.engine.ruled.versions import listed
 from crossmargin.margin.rulebooks.rulebook import RuleResult
 from crossmargin.market.snapshot import Snapshot, bump
 from crossmargin.portfolio.book import Book
@@ -31,9 +31,9 @@ def explain_ruled(
     Liquidation prices, curves and sizes that fit are those of what the rulebook lists: what it refuses is in no figure.
     """
     found = model.evaluate(alone, snapshot)
-    seen = keeping(alone, positions=~_refused(alone, found))
+    seen = listed(alone, found.refused)
     per_contract = greeks(alone.table, snapshot)
-    by_risk = _by_risk(seen, snapshot, per_contract, found)
+    by_risk = _by_risk(seen, snapshot, per_contract)
     asked = Asked(alone=alone, snapshot=snapshot, model=model, initial_usd=found.initial_usd)
     euler = euler_shares(asked, tell)
     group, by_group = _group(asked, per_contract, found, euler), _by_group(asked, euler)
@@ -69,19 +69,12 @@ def edge_of(alone: Book, snapshot: Snapshot, model: RulebookModel) -> Edge:
     return Edge(pools=alone.accounts, snapshot=snapshot, excess=excess)
 
 
-def _refused(alone: Book, found: RuleResult) -> BoolArray:
-    """The positions that the rulebook does not list [line]."""
-    return np.isin([alone.table.ids[row] for row in alone.positions.instrument], found.refused)
-
-
-def _by_risk(seen: Book, snapshot: Snapshot, per_contract: Greeks, found: RuleResult) -> list[str]:
+def _by_risk(seen: Book, snapshot: Snapshot, per_contract: Greeks) -> list[str]:
     """Underlyings with lognormal prices of what the rulebook takes, the largest |delta| first."""
     total = np.zeros(len(per_contract.names))
-    counts = np.asarray([f"collateral {a}" not in found.refused for a in seen.table.assets], np.float64)
-    held = seen.holdings.instrument
-    for lines, weight in ((seen.positions, 1.0), (seen.holdings, counts[seen.table.settle[held]])):
+    for lines in (seen.positions, seen.holdings):
         row = lines.instrument
-        np.add.at(total, per_contract.bucket[row], weight * np.abs(lines.quantity * per_contract.delta[row]))
+        np.add.at(total, per_contract.bucket[row], np.abs(lines.quantity * per_contract.delta[row]))
     risk = {
         name: size
         for name, size in zip(per_contract.names, total.tolist(), strict=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from crossmargin.core.arrays import FloatArray, frozen
 from crossmargin.engine.model import RulebookModel, in_force
 from crossmargin.engine.plan import Progress
-from crossmargin.engine.variants import account_alone
+from crossmargin.engine.variants import account_at
 from crossmargin.margin.rulebooks.rulebook import RuleResult
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
@@ -41,8 +41,8 @@ def ruled_margin(
     """The answer of a rulebook for each account of a book. Raises what it raises, and what `in_force` does."""
     ready = in_force(model, snapshot)
     results = []
-    for done, account in enumerate(book.accounts, start=1):
-        results.append(ready.evaluate(account_alone(book, account), snapshot))
+    for row in range(len(book.accounts)):
+        results.append(ready.evaluate(account_at(book, row), snapshot))
         if progress is not None:
-            progress("margin", done, len(book.accounts))
+            progress("margin", row + 1, len(book.accounts))
     return RuledMargin(book=book, snapshot=snapshot, model=ready, results=tuple(results))

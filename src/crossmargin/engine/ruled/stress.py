@@ -8,6 +8,7 @@ from crossmargin.engine.curves import account_pnl, risk_arrays
 from crossmargin.engine.model import RulebookModel
 from crossmargin.engine.reports import ScenarioLine, StressAccount, StressedMargin
 from crossmargin.engine.ruled.accounts import ruling
+from crossmargin.engine.ruled.versions import listed
 from crossmargin.engine.verdict import status_name
 from crossmargin.market.snapshot import Snapshot, bump, factors_of
 from crossmargin.portfolio.book import Book
@@ -24,9 +25,13 @@ def stressed_account(
     moves: Sequence[Mapping[str, float]],
     underlyings: Sequence[str],
 ) -> StressAccount:
-    """A book of one account under shocks, `moves` [scenario] being their factors; vols move alike at all tenors."""
+    """A book of one account under shocks, `moves` [scenario] being their factors; vols move alike at all tenors.
+
+    P&L is that of what the rulebook takes, like the equity beside it.
+    """
     found = model.evaluate(alone, snapshot)
-    gains = account_pnl(alone, snapshot, shocks)[0].tolist()
+    seen = listed(alone, found.refused)
+    gains = account_pnl(seen, snapshot, shocks)[0].tolist()
     return StressAccount(
         id=alone.accounts[0],
         equity_usd=found.equity_usd,
@@ -34,7 +39,7 @@ def stressed_account(
             ScenarioLine(label=label, family=family, pnl_usd=gain)
             for label, family, gain in zip(shocks.labels, shocks.families, gains, strict=True)
         ),
-        risk_arrays=risk_arrays(alone, snapshot, {}, underlyings),
+        risk_arrays=risk_arrays(seen, snapshot, {}, underlyings),
         ruling=ruling(model, found),
         margins=tuple(
             _after(alone, snapshot, model, label, shock) for label, shock in zip(shocks.labels, moves, strict=True)

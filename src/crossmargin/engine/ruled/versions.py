@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,22 @@ def keeping(
         orders=_kept(alone.orders, orders),
         holdings=_kept(alone.holdings, holdings),
     )
+
+
+def listed(alone: Book, refused: Collection[str]) -> Book:
+    """The account without what a rulebook refuses: positions, orders and collateral by their names in its answer."""
+    table = alone.table
+    assets = [table.assets[code] for code in table.settle[alone.holdings.instrument]]
+    return keeping(
+        alone,
+        positions=_not_among(refused, (table.ids[row] for row in alone.positions.instrument)),
+        orders=_not_among(refused, (f"order {table.ids[row]}" for row in alone.orders.instrument)),
+        holdings=_not_among(refused, (f"collateral {asset}" for asset in assets)),
+    )
+
+
+def _not_among(refused: Collection[str], names: Iterable[str]) -> BoolArray:
+    return np.asarray([name not in refused for name in names], np.bool_)
 
 
 def _kept(lines: Lines, mask: BoolArray | None) -> Lines:

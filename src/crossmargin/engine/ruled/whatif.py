@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.model import RulebookModel
 from crossmargin.engine.reports import SimulateReport
 from crossmargin.engine.ruled.accounts import answered, ruled_provenance
@@ -23,9 +24,21 @@ def simulate_ruled(
     collateral: Mapping[tuple[str, str], float],
     group: str | None,
 ) -> SimulateReport:
-    """A book of one account before and after; premiums are paid in the asset that an instrument settles in."""
+    """A book of one account before and after; premiums are paid in the asset that an instrument settles in.
+
+    Raises `InvalidInput` for an instrument that the rulebook does not list: nobody could deal it there.
+    """
     after = dealt(alone, snapshot, add, collateral, group=group)
     answers = [model.evaluate(book, snapshot) for book in (alone, after)]
+    for name in add:
+        if name in answers[1].refused:
+            raise InvalidInput(
+                "instrument",
+                where="what-if",
+                value=name,
+                limit=f"one that {model.rulebook.id} lists ({model.rulebook.products})",
+                remedy="Ask another rulebook, or a model of our own.",
+            )
     return SimulateReport(
         provenance=ruled_provenance(RuledMargin(book=after, snapshot=snapshot, model=model, results=(answers[1],))),
         added=additions(add, collateral),
