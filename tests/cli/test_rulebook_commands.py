@@ -53,6 +53,19 @@ def test_an_account_is_compared_under_every_rulebook(repository):
     assert "under every rulebook" in run(*arguments).stdout
 
 
+def test_a_comparison_is_split_and_written_as_a_page(repository, tmp_path):
+    examples, page = repository / "examples", tmp_path / "page.html"
+    arguments = ("compare", examples / "call-book.toml", "--market", examples / "call-market.toml")
+    found = json.loads(run(*arguments, "--split", "--alone", "underlying", "--html", page, "--json").stdout)
+    assert (found["grain"], [p["rulebook"] for p in found["split"]["pieces"]]) == ("underlying", ["deribit-standard"])
+    assert page.read_text().startswith("<!doctype html>")
+    asked = json.loads(run(*arguments, "--venue", "DERIBIT=derive-pmrm2", "--json").stdout)
+    assert [p["rulebook"] for p in asked["split"]["pieces"]] == ["derive-pmrm2"]
+    assert json.loads(run(*arguments, "--json").stdout)["split"] is None
+    for wrong in ("DERIBIT", "DERIBIT=", "=dydx-v4", "DERIBIT=nobody"):
+        assert isinstance(run(*arguments, "--venue", wrong).exception, InvalidInput)
+
+
 def test_a_rule_takes_its_parameters_from_a_file(repository, tmp_path):
     examples = repository / "examples"
     write_document(tmp_path / "own.toml", SensitivityRule(calibrations=(made_up(),)))

@@ -44,6 +44,14 @@ class Document(StrEnum):
     STRESS = "stress"
 
 
+class Grain(StrEnum):
+    """What stands alone in a comparison."""
+
+    INSTRUMENT = "instrument"
+    EXPIRY = "expiry"
+    UNDERLYING = "underlying"
+
+
 class Rows(StrEnum):
     """What a row of results is."""
 
@@ -273,34 +281,50 @@ def compare(
     market: MarketOption,
     names: Annotated[str, typer.Option("--rulebooks", help='Ids parted by commas, or "all".', metavar="ID,…")] = "all",
     account: AccountOption = None,
-    model: ModelOption = DEFAULT_MODEL,
     date: Annotated[
         str | None, typer.Option(help="Use the parameters in force on this day.", metavar="YYYY-MM-DD")
+    ] = None,
+    alone: Annotated[
+        Grain | None,
+        typer.Option(help="What stands alone beside the whole: the finest that makes few parts, by default."),
+    ] = None,
+    split: Annotated[
+        bool, typer.Option("--split", help="Also margin the book in pieces, each at the venue of its contracts.")
+    ] = False,
+    venue: Annotated[
+        list[str] | None,
+        typer.Option(help="Who margins a venue, or a chain, in --split; may stand many times.", metavar="VENUE=ID"),
     ] = None,
     parameters: Annotated[
         list[str] | None,
         typer.Option(help="Parameters of a rulebook from a file of yours; may stand many times.", metavar="ID=FILE"),
     ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
+    html: HtmlOption = None,
 ) -> None:
-    """Margin one account under many rulebooks, beside Crossmargin's own number.
+    """Margin one account under many rulebooks, beside Crossmargin's own netted number.
 
-    Positions that a rulebook does not list are left out of its number, and counted.
+    Positions that a rulebook does not list are left out of its number, counted, and named on the page; beside it stands
+    what Crossmargin asks for the same positions. Says what netting saves against standing alone, where the positions
+    would be cheapest, and with --split what they take where they are held now.
 
-    Example: `crossmargin compare book.toml --market market.toml --rulebooks derive-pmrm2,deribit-standard`
+    Example: `crossmargin compare book.toml --market market.toml --split --venue DERIBIT=derive-pmrm2 --html page.html`
     """
-    from crossmargin.cli import rulebook_commands
+    from crossmargin.cli import compare_command
 
-    rulebook_commands.compare(
-        book,
-        market,
+    asked = compare_command.Asked(
         names=names,
         account=account,
         model=model,
         date=date,
-        as_json=as_json,
         parameters=tuple(parameters or ()),
+        grain=None if alone is None else alone.value,
+        split=split,
+        venues=tuple(venue or ()),
     )
+    compare_command.compare(book, market, asked, instruments=instruments, html=html, as_json=as_json)
 
 
 @app.command()

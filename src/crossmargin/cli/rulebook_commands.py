@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import msgspec
 
-from crossmargin.adapters.files import read_book, read_market, read_model_document
-from crossmargin.adapters.rule_parameters import read_rule_parameters
 from crossmargin.adapters.schemas import parameters_schema, portfolio_schema
-from crossmargin.cli.inputs import parse_day
 from crossmargin.cli.output import print_json, print_report
-from crossmargin.cli.rulebook_tables import compare_table, rulebook_page, rulebook_table
-from crossmargin.core.errors import DuplicateName, InvalidInput
-from crossmargin.engine.compare import compare as compare_account
+from crossmargin.cli.rulebook_tables import rulebook_page, rulebook_table
 from crossmargin.margin.rulebooks.registry import rulebook, rulebooks
 from crossmargin.margin.rulebooks.rulebook import Rulebook
 
@@ -44,43 +36,3 @@ def show_rulebook(name: str, *, as_json: bool, schema: bool = False, portfolio: 
 def _described(one: Rulebook) -> dict[str, object]:
     fields = ("id", "name", "family", "products", "method", "formulas", "sources", "certainty", "open_parts")
     return {name: getattr(one, name) for name in fields} | {"dates": one.dates()}
-
-
-def compare(
-    book: Path,
-    market: Path,
-    *,
-    names: str,
-    account: str | None,
-    model: str,
-    date: str | None,
-    as_json: bool,
-    parameters: Sequence[str] = (),
-) -> None:
-    """Margin one account under many rulebooks."""
-    snapshot = read_market(market)
-    loaded = read_book(book, market=snapshot)
-    report = compare_account(
-        loaded,
-        snapshot,
-        read_model_document(model),
-        account=account or loaded.accounts[0],
-        names=None if names == "all" else names.split(","),
-        date=parse_day(date),
-        parameters=_parameters(parameters),
-    )
-    print_report(report, as_json=as_json, tables=compare_table)
-
-
-def _parameters(options: Sequence[str]) -> dict[str, msgspec.Struct]:
-    """Parameters by rulebook, from options like `sensitivity-im=calibration.toml`."""
-    found: dict[str, msgspec.Struct] = {}
-    for text in options:
-        name, equals, path = text.partition("=")
-        if not equals or not path:
-            limit, remedy = "ID=FILE", "Write it like sensitivity-im=calibration.toml."
-            raise InvalidInput("--parameters", where="command line", value=text, limit=limit, remedy=remedy)
-        if name in found:
-            raise DuplicateName("rulebook", where="--parameters", value=name)
-        found[name] = read_rule_parameters(rulebook(name, where="--parameters"), path)
-    return found

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from crossmargin.cli.table_parts import Row, prose, table
-from crossmargin.cli.wording import Column, usd
-from crossmargin.engine.compare import CompareReport, Comparison
+from crossmargin.cli.table_parts import Row, table
+from crossmargin.cli.wording import Column
 from crossmargin.margin.rulebooks.rulebook import Rulebook
 
 
@@ -31,38 +30,3 @@ def rulebook_page(rulebook: Rulebook) -> RenderableType:
     lines += [Text(f" Parameters of: {', '.join(rulebook.dates()) or 'a file of yours'}")]
     lines += [Text(f" Source: {source}") for source in rulebook.sources]
     return Group(*lines)
-
-
-def compare_table(report: CompareReport) -> RenderableType:
-    """An account under every rulebook, whole accounts first, then those that had to leave positions out."""
-    columns = (
-        Column("rulebook", words=True),
-        Column("of", words=True),
-        Column("initial USD"),
-        Column("maintenance USD"),
-        Column("equity USD"),
-        Column("left out"),
-        Column("certainty", words=True),
-        Column("binding", words=True),
-    )
-    own: Row = [
-        report.model,
-        "",
-        usd(report.initial_usd),
-        usd(report.maintenance_usd),
-        usd(report.equity_usd),
-        "0",
-        "",
-        "",
-    ]
-    margined = [r for r in report.rows if r.initial_usd is not None]
-    refusals = [f"{r.rulebook}: {r.error}" for r in report.rows if r.error]
-    parts = [table(f"{report.account} under every rulebook", columns, [own, *map(_row, margined)])]
-    parts += [prose((text,)) for text in refusals]
-    return Group(*parts)
-
-
-def _row(row: Comparison) -> Row:
-    figures = (row.initial_usd, row.maintenance_usd, row.equity_usd)
-    money = ["" if x is None else usd(x) for x in figures]
-    return [row.rulebook, row.date, *money, f"{len(row.refused)}", row.certainty, row.binding]
