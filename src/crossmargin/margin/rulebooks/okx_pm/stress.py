@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
@@ -68,7 +69,7 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class UnitMargin(msgspec.Struct, frozen=True, kw_only=True):
-    """A risk unit, USD. `terms` of the positions (MR1 … MR9), `order_terms` with orders at their worst fill.
+    """A risk unit, USD. `terms` of the positions (MR1 … MR9), `order_terms` with orders filled where that asks for more.
 
     `scenarios` are the P&L of the positions over MR1, then MR6 (the whole move, not halved), then MR2.
     """
@@ -110,8 +111,9 @@ def loan_margin(debt: float, rates: LoanRates) -> tuple[float, float]:
 
 def unit_margin(quoted: QuotedUnit, parameters: Parameters, stablecoins: Mapping[Currency, float]) -> UnitMargin:
     """One risk unit; raises `UnknownName` for a coin that has no class."""
-    unit, columns = quoted.unit, _Columns(quoted.unit, parameters)
-    terms, with_orders = (_terms(quoted, columns, parameters, stablecoins, orders=o) for o in (False, True))
+    unit, columns = quoted.unit, _columns(quoted.unit, parameters)
+    terms, filled = (_terms(quoted, columns, parameters, stablecoins, orders=o) for o in (False, True))
+    with_orders = max(terms, filled, key=requirement)
     pnl = -losses(unit, columns.pnl)
     counted = pnl * columns.weight
     worst = int(np.argmin(counted)) if counted.size and counted.min() < 0.0 else -1
@@ -138,23 +140,41 @@ def binding(terms: Amounts) -> dict[str, float]:
     return {"MR7": terms["MR7"]} if terms["MR7"] > math.fsum(parts.values()) else parts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Columns:
-    """The scenarios of one coin: 7 prices × 3 volatilities (MR1), two extreme moves (MR6), a day's decay (MR2)."""
+    """R of one coin [leg, scenario] and what its columns are; `weight` [scenario] is the part of a loss that counts.
 
-    def __init__(self, unit: RiskUnit, parameters: Parameters) -> None:
-        steps, extreme = parameters.steps_of(unit.coin), parameters.risk_of(unit.coin).extreme
-        prices = [*(-x for x in reversed(steps)), 0.0, *steps]
-        grid = [(x, d, f"MR1 {x:+.0%} vol {name}") for d, name in _VOLS for x in prices]
-        far = [(x, 0.0, f"MR6 {x:+.0%}") for x in (-extreme, extreme)]
-        move, direction, self.labels = zip(*grid, *far, (0.0, 0.0, "MR2 decay"), strict=True)
-        self.regular, self.extreme, self.decay = slice(0, len(grid)), slice(len(grid), len(grid) + 2), len(grid) + 2
-        self.still = [len(steps), len(grid) - len(steps) - 1]  # No move of the price, volatilities down and up.
-        self.weight = np.ones(len(self.labels))
-        self.weight[self.extreme] = parameters.extreme_factor
-        days = np.zeros(len(self.labels))
-        days[self.decay] = parameters.decay_days
-        vols = shocked_vols(unit.options, np.asarray(direction), parameters.volatility)
-        self.pnl = unit_pnl(unit, np.asarray(move), vols, coins_at="index moved", days_passed=days)
+    `still` are the columns of MR1 in which no price moves, volatilities down and up.
+    """
+
+    labels: tuple[str, ...]
+    weight: FloatArray
+    pnl: FloatArray
+    regular: slice
+    extreme: slice
+    decay: slice
+    still: tuple[int, int]
+
+
+def _columns(unit: RiskUnit, parameters: Parameters) -> _Columns:
+    """7 prices × 3 volatilities (MR1), two extreme moves (MR6), a day's decay (MR2)."""
+    steps, extreme = parameters.steps_of(unit.coin), parameters.risk_of(unit.coin).extreme
+    prices = [*(-x for x in reversed(steps)), 0.0, *steps]
+    grid = [(x, d, f"MR1 {x:+.0%} vol {name}") for d, name in _VOLS for x in prices]
+    far = [(x, 0.0, f"MR6 {x:+.0%}") for x in (-extreme, extreme)]
+    move, direction, labels = zip(*grid, *far, (0.0, 0.0, "MR2 decay"), strict=True)
+    parts = np.repeat((0, 1, 2), (len(grid), len(far), 1))
+    vols = shocked_vols(unit.options, np.asarray(direction), parameters.volatility)
+    days = np.where(parts == 2, parameters.decay_days, 0.0)
+    return _Columns(
+        labels=labels,
+        weight=np.where(parts == 1, parameters.extreme_factor, 1.0),
+        pnl=unit_pnl(unit, np.asarray(move), vols, coins_at="index moved", days_passed=days),
+        regular=slice(0, len(grid)),
+        extreme=slice(len(grid), len(grid) + 2),
+        decay=slice(len(grid) + 2, None),
+        still=(len(steps), len(grid) - len(steps) - 1),
+    )
 
 
 def _terms(
@@ -169,8 +189,8 @@ def _terms(
     loss = losses(unit, columns.pnl) + (order_losses(unit, columns.pnl) if orders else 0.0)
     return {
         "MR1": _worst(loss[columns.regular]),
-        "MR2": _worst(loss[[columns.decay]]),
-        "MR3": parameters.vega_share * _apart(unit, columns.pnl[:, columns.still], orders=orders),
+        "MR2": _worst(loss[columns.decay]),
+        "MR3": parameters.vega_share * _apart(unit, columns.pnl[:, list(columns.still)], orders=orders),
         "MR4": basis_risk(unit, risk, orders=orders),
         "MR5": parameters.rate_shock * _discounting(unit, orders=orders),
         "MR6": parameters.extreme_factor * _worst(loss[columns.extreme]),
