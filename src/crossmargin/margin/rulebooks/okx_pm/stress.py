@@ -69,7 +69,7 @@ class Portfolio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class UnitMargin(msgspec.Struct, frozen=True, kw_only=True):
-    """A risk unit, USD. `terms` of the positions (MR1 … MR9), `order_terms` with orders filled where that asks for more.
+    """A risk unit, USD. `terms` of positions (MR1 … MR9), `order_terms` with orders filled where that asks for more.
 
     `scenarios` are the P&L of the positions over MR1, then MR6 (the whole move, not halved), then MR2.
     """
