@@ -418,6 +418,7 @@ def test_books_of_little(rulebook):
     assert ask(rulebook, account(("BTC-P.V", 0.0))).initial_usd == 0.0
     debt = ask(rulebook, account(collateral={"SOL": -1.0}))
     assert (debt.equity_usd, debt.refused) == (-200.0, ())
+    assert ask(rulebook, account(collateral={"SOL": 0.0})).refused == ()
     poor = build_snapshot(market(underlying("ETH", 4_000.0), underlying("BTC", 100_000.0)))
     with pytest.raises(MissingFactors, match="vol:BTC"):
         rulebook.evaluate(account((CALL, 1.0)), poor, rulebook.load("2026-09-01"))

@@ -78,9 +78,9 @@ def _read(book: Book, snapshot: Snapshot, parameters: Parameters, where: str) ->
     held = reading.held
     taken = {name: x for name, x in held.balances.items() if name in parameters.pairs or name in parameters.dollars}
     debts = {name: x for name, x in held.balances.items() if name not in taken and x < 0.0}
-    left_out = tuple(f"collateral {name}" for name in held.balances if name not in taken and name not in debts)
+    left_out = tuple(f"collateral {name}" for name, x in held.balances.items() if name not in taken and x > 0.0)
     coins = sorted({*reading.units, *(name for name in taken if name in parameters.pairs)})
-    units = {c: reading.units.get(c) or RiskUnit(coin=c, index=snapshot.usd_price(c)) for c in coins}
+    units = {c: reading.units.get(c) or RiskUnit(coin=c, index=held.prices[c]) for c in coins}
     equity = {c: taken.get(c, 0.0) + _unsettled(u, reading, inverse=True) / u.index for c, u in units.items()}
     dollars = [x * held.prices[name] for name, x in (taken | debts).items() if name not in parameters.pairs]
     equity[DOLLAR] = math.fsum([*dollars, *(_unsettled(u, reading, inverse=False) for u in units.values())])
