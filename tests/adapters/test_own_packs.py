@@ -245,6 +245,15 @@ LOAN = {"value": 1000.0, "initial_rate": 0.1, "maintenance_rate": 0.02}
         ("vertex", {"quote": 7.5}, {"initial.health": 7.5, "maintenance.health": 7.5}),
         ("mango-v4", {}, {"init.health": 0.0, "liquidation_end.health": 0.0}),
         ("okx-cross", {"loans": [LOAN]}, {"initial": 100.0, "maintenance": 20.0}),
+        ("bybit-pm", {"loans": [LOAN]}, {"initial": 100.0, "maintenance": 20.0}),
+        ("okx-pm", {}, {"initial": 0.0, "maintenance": 0.0}),
+        ("paradex-cross", {}, {"initial": 0.0, "maintenance": 0.0}),
+        # What the venue sets aside for spot counts in initial margin alone.
+        (
+            "deribit-pm-cross",
+            {"reserved": {"cross": {"spot": 5.0}}},
+            {"initial": 5.0, "accounts.cross.maintenance": 0.0},
+        ),
         # The longs of 500 USD ask more than the shorts of 200.
         (
             "kraken-futures",

@@ -15,10 +15,12 @@ from crossmargin.core.check import known
 from crossmargin.margin.rulebooks.aevo_standard import options as aevo
 from crossmargin.margin.rulebooks.binance import unified
 from crossmargin.margin.rulebooks.bybit_cross import accounts as bybit_cross
+from crossmargin.margin.rulebooks.bybit_pm import stress as bybit_pm
 from crossmargin.margin.rulebooks.bybit_standard import options as bybit
 from crossmargin.margin.rulebooks.cboe import strategy as cboe
 from crossmargin.margin.rulebooks.cboe.portfolio import Portfolio as CboePortfolio
 from crossmargin.margin.rulebooks.coinbase import perpetuals as coinbase
+from crossmargin.margin.rulebooks.deribit_pm import account as deribit_pm
 from crossmargin.margin.rulebooks.deribit_standard import standard as deribit
 from crossmargin.margin.rulebooks.derive import pmrm, pmrm2, srm
 from crossmargin.margin.rulebooks.derive.native import Portfolio as DerivePortfolio
@@ -30,8 +32,10 @@ from crossmargin.margin.rulebooks.hyperliquid import portfolio as hyperliquid_pm
 from crossmargin.margin.rulebooks.kraken import futures as kraken
 from crossmargin.margin.rulebooks.mango import health as mango
 from crossmargin.margin.rulebooks.okx_cross import accounts as okx
+from crossmargin.margin.rulebooks.okx_pm import stress as okx_pm
 from crossmargin.margin.rulebooks.opyn import gamma as opyn
 from crossmargin.margin.rulebooks.panoptic import collateral as panoptic
+from crossmargin.margin.rulebooks.paradex import cross as paradex
 from crossmargin.margin.rulebooks.perennial import positions as perennial
 from crossmargin.margin.rulebooks.short_options import OptionPortfolio
 from crossmargin.margin.rulebooks.synthetix import perpetuals as synthetix
@@ -155,6 +159,13 @@ def _coinbase(account: CoinbaseAccount, parameters: coinbase.Parameters) -> obje
     return coinbase.margin_of(account.positions, account.offsets, credit_on=parameters.credit_on)
 
 
+def _summed(margin: deribit_pm.PortfolioMargin) -> dict[str, object]:
+    """Of all accounts, and the parts of each by its name."""
+    parts = ("initial", "maintenance", "worst_case", "roll_shock", "delta_shock", "correlation_contingency")
+    accounts = {a.name: {part: getattr(a, part) for part in parts} for a in margin.accounts}
+    return {"initial": margin.initial, "maintenance": margin.maintenance, "accounts": accounts}
+
+
 _NATIVE: Final[dict[str, Native]] = {
     "aevo-standard": Native(portfolio=OptionPortfolio, answer=aevo.margin_of),
     "binance-pm": Native(portfolio=unified.Portfolio, answer=_alone(unified.margin_of)),
@@ -162,8 +173,13 @@ _NATIVE: Final[dict[str, Native]] = {
         portfolio=bybit_cross.Portfolio, answer=lambda held, p: _two(bybit_cross.margin_of(held, p.options))
     ),
     "bybit-options-cross": Native(portfolio=OptionPortfolio, answer=bybit.margin_of),
+    "bybit-pm": Native(portfolio=bybit_pm.Portfolio, answer=lambda held, p: bybit_pm.margin_of(held, p.coins)),
     "cboe-strategy": Native(portfolio=CboePortfolio, answer=cboe.margin_of),
     "coinbase-intx": Native(portfolio=CoinbaseAccount, answer=_coinbase),
+    "deribit-pm": Native(portfolio=deribit_pm.Portfolio, answer=lambda held, p: _summed(deribit_pm.margin_of(held, p))),
+    "deribit-pm-cross": Native(
+        portfolio=deribit_pm.Portfolio, answer=lambda held, p: _summed(deribit_pm.cross_margin_of(held, p))
+    ),
     "deribit-standard": Native(portfolio=deribit.Portfolio, answer=deribit.margin_of),
     "derive-pmrm": Native(portfolio=DerivePortfolio, answer=pmrm.margin_of),
     "derive-pmrm2": Native(portfolio=DerivePortfolio, answer=pmrm2.margin_of),
@@ -182,10 +198,12 @@ _NATIVE: Final[dict[str, Native]] = {
     "okx-cross": Native(
         portfolio=OkxAccount, answer=_alone(lambda held: _two(okx.margin_of(held.positions, held.loans)))
     ),
+    "okx-pm": Native(portfolio=okx_pm.Portfolio, answer=okx_pm.margin_of),
     "opyn-gamma": Native(portfolio=opyn.Vault, answer=opyn.margin_of),
     "panoptic-v1": Native(
         portfolio=PanopticAccount, answer=lambda held, p: panoptic.margin_of(held.position, held.price, p)
     ),
+    "paradex-cross": Native(portfolio=paradex.Portfolio, answer=lambda held, p: _two(paradex.margin_of(held, p))),
     "perennial-v2": Native(portfolio=perennial.Position, answer=_alone(lambda held: _two(perennial.margin_of(held)))),
     "synthetix-v3": Native(portfolio=synthetix.Portfolio, answer=_alone(synthetix.margin_of)),
     "vega": Native(portfolio=VegaAccount, answer=_alone(lambda held: vega.margin_of(held.position, held.market))),
