@@ -92,32 +92,24 @@ def candidate(alone: Book, snapshot: Snapshot, name: str, group: str) -> Candida
 
 
 def capacities(
-    alone: Book,
-    snapshot: Snapshot,
-    model: RulebookModel,
-    *,
-    excess_usd: float,
-    refused: tuple[str, ...],
-    tell: Progress,
+    seen: Book, snapshot: Snapshot, model: RulebookModel, *, excess_usd: float, tell: Progress
 ) -> tuple[Capacity, ...]:
     """The largest further buy and sell of each instrument held, after which equity still covers initial margin.
 
-    None where no size breaks it, zero on an account below its initial margin. What the rulebook does not list, and
-    spot, has none.
+    `seen` holds what the rulebook lists, and `excess_usd` is its equity over initial margin: below zero no size fits.
+    None where no size tried breaks it. Spot is not dealt.
     """
-    table, notional = alone.table, np.abs(marks(alone.table, snapshot).notional_usd)
-    found, rows = [], tuple(dict.fromkeys(alone.positions.instrument.tolist()))
+    table, lines = seen.table, seen.positions
+    notional = np.abs(marks(table, snapshot).notional_usd)
+    rows = [row for row in dict.fromkeys(lines.instrument.tolist()) if table.family[row] != Family.SPOT]
+    found = []
     for done, row in enumerate(rows):
-        name = table.ids[row]
         tell("capacity", done, len(rows))
-        if table.family[row] == Family.SPOT or name in refused:
-            continue
-        group = alone.groups[int(alone.positions.owner[np.argmax(alone.positions.instrument == row)])]
-        one = candidate(alone, snapshot, name, group)
+        holder = int(lines.owner[np.argmax(lines.instrument == row)])
+        one = candidate(seen, snapshot, table.ids[row], seen.groups[holder])
         start = max(excess_usd, 1.0) / float(notional[row]) if notional[row] > 0.0 else 1.0
-
-        sizes = [_largest(_excess_after(one, snapshot, model, side), excess_usd, start) for side in (1.0, -1.0)]
-        found.append(Capacity(group=group_id(alone, model), instrument=name, buy=sizes[0], sell=sizes[1]))
+        buy, sell = (_largest(_excess_after(one, snapshot, model, side), excess_usd, start) for side in (1.0, -1.0))
+        found.append(Capacity(group=group_id(seen, model), instrument=table.ids[row], buy=buy, sell=sell))
     return tuple(found)
 
 

@@ -38,7 +38,7 @@ def explain_ruled(
     euler = euler_shares(asked, tell)
     group, by_group = _group(asked, per_contract, found, euler), _by_group(asked, euler)
     excess = found.equity_usd - found.initial_usd
-    fits = capacities(seen, snapshot, model, excess_usd=excess, refused=found.refused, tell=tell)
+    fits = capacities(seen, snapshot, model, excess_usd=excess, tell=tell)
     tell("liquidation prices", 3, 5)
     edge = edge_of(alone, snapshot, model)
     edges = distances(edge, by_risk)
