@@ -19,8 +19,9 @@ from crossmargin.margin.rulebooks.bybit_pm.stress import (
     UnitMargin,
     margin_of,
 )
-from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleScenario, RuleTerm
-from crossmargin.margin.rulebooks.scanning import LinearLeg, RiskUnit, option_values, quantities
+from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleTerm
+from crossmargin.margin.rulebooks.scan_answers import option_value, with_scenarios
+from crossmargin.margin.rulebooks.scanning import LinearLeg, RiskUnit
 from crossmargin.margin.rulebooks.spreads import quote_units
 from crossmargin.margin.rulebooks.units import read_units
 from crossmargin.market.snapshot import Snapshot
@@ -70,19 +71,12 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
         RULEBOOK.id,
         parameters.date,
         [*_terms(portfolio, margins, parameters), *_loan_terms(debts, parameters)],
-        worth + reading.pnl + sum(_option_value(unit) for unit in reading.units.values()),
+        worth + reading.pnl + sum(option_value(unit) for unit in reading.units.values()),
         certainty=parameters.value_ratio_certainty,
         notes=(*reading.notes, *odd, f"spot hedging is {'on' if parameters.spot_hedging else 'off'}"),
         refused=(*reading.refused, *unlisted),
     )
-    most = max(margins.units, key=lambda u: u.max_loss, default=None)
-    return msgspec.structs.replace(
-        answer,
-        worst_scenario=f"{most.coin}: {most.worst}" if most is not None and most.worst else "",
-        scenarios=tuple(
-            RuleScenario(label=f"{u.coin}: {s.label}", pnl_usd=s.pnl_usd) for u in margins.units for s in u.scenarios
-        ),
-    )
+    return with_scenarios(answer, {u.coin: (u, u.max_loss) for u in margins.units})
 
 
 def _with_spot(unit: RiskUnit, balances: Mapping[str, float], parameters: Parameters) -> RiskUnit:
@@ -91,10 +85,6 @@ def _with_spot(unit: RiskUnit, balances: Mapping[str, float], parameters: Parame
         return unit
     spot = LinearLeg(instrument=f"{unit.coin} spot", kind="spot", price=unit.index, quantity=amount)
     return msgspec.structs.replace(unit, linear=(*unit.linear, spot))
-
-
-def _option_value(unit: RiskUnit) -> float:
-    return float(quantities(unit)[len(unit.linear) :] @ option_values(unit))
 
 
 def _loan(value: float, parameters: Parameters) -> Loan:

@@ -19,8 +19,9 @@ from crossmargin.margin.rulebooks.okx_pm.stress import (
     binding,
     margin_of,
 )
-from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleScenario, RuleTerm
-from crossmargin.margin.rulebooks.scanning import LinearLeg, RiskUnit, option_values, quantities
+from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleTerm
+from crossmargin.margin.rulebooks.scan_answers import option_value, with_scenarios
+from crossmargin.margin.rulebooks.scanning import LinearLeg, RiskUnit, quantities
 from crossmargin.margin.rulebooks.spreads import Currency, QuotedUnit, quote_units, spot_hedge, unit_deltas_usd
 from crossmargin.margin.rulebooks.units import ScanReading, read_units
 from crossmargin.market.snapshot import Snapshot
@@ -61,15 +62,7 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
         notes=(*reading.notes, *odd),
         refused=(*reading.refused, *unlisted),
     )
-    return with_scenarios(answer, margins.units)
-
-
-def with_scenarios(answer: RuleResult, units: tuple[UnitMargin, ...]) -> RuleResult:
-    """The answer with the scenarios of all units, and the worst of the unit that asks for most."""
-    most = max(units, key=lambda u: u.maintenance, default=None)
-    worst = f"{most.coin}: {most.worst}" if most is not None and most.worst else ""
-    labelled = (RuleScenario(label=f"{u.coin}: {s.label}", pnl_usd=s.pnl_usd) for u in units for s in u.scenarios)
-    return msgspec.structs.replace(answer, worst_scenario=worst, scenarios=tuple(labelled))
+    return with_scenarios(answer, {u.coin: (u, u.maintenance) for u in margins.units})
 
 
 def _with_spot(unit: RiskUnit, held: Holdings, parameters: Parameters) -> RiskUnit:
@@ -97,11 +90,6 @@ def _equity(reading: ScanReading, parameters: Parameters) -> tuple[float, tuple[
     worth = [discounted(x * held.prices[n], parameters.discounts.get(n, ())) for n, x in counted.items()]
     worth += [reading.pnl, *(option_value(unit) for unit in reading.units.values())]
     return math.fsum(worth), tuple(f"collateral {n}" for n in held.balances if n not in counted)
-
-
-def option_value(unit: RiskUnit) -> float:
-    """What the options of a unit are worth, USD."""
-    return float(quantities(unit)[len(unit.linear) :] @ option_values(unit))
 
 
 def _terms(portfolio: Portfolio, margins: AccountMargin, parameters: Parameters) -> Iterator[RuleTerm]:

@@ -21,13 +21,13 @@ from crossmargin.instruments.table import Family
 from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.holdings import cash_usd
 from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleScenario, RuleTerm
+from crossmargin.margin.rulebooks.scan_answers import option_value, with_scenarios
 from crossmargin.margin.rulebooks.scanning import (
     RiskUnit,
     VolRule,
     losses,
     option_values,
     order_losses,
-    quantities,
     shocked_vols,
     unit_pnl,
 )
@@ -235,23 +235,15 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
     )
     margins = margin_of(funded, coins)
     cash, unlisted = cash_usd(reading.held, parameters.collateral)
-    options = (quantities(u)[len(u.linear) :] @ option_values(u) for u in reading.units.values())
     answer = summed(
         RULEBOOK.id,
         parameters.date,
         [t for one, margin in zip(funded, margins.units, strict=True) for t in _terms(one, margin, parameters)],
-        cash + reading.pnl + math.fsum(float(x) for x in options),
+        cash + reading.pnl + math.fsum(option_value(u) for u in reading.units.values()),
         notes=(*reading.notes, "portfolio margin is in beta at the venue"),
         refused=(*reading.refused, *unlisted),
     )
-    most = max(margins.units, key=lambda u: u.scan, default=None)
-    return msgspec.structs.replace(
-        answer,
-        worst_scenario=f"{most.coin}: {most.worst}" if most is not None and most.worst else "",
-        scenarios=tuple(
-            RuleScenario(label=f"{u.coin}: {s.label}", pnl_usd=s.pnl_usd) for u in margins.units for s in u.scenarios
-        ),
-    )
+    return with_scenarios(answer, {u.coin: (u, u.scan) for u in margins.units})
 
 
 def _terms(one: FundedUnit, margin: UnitMargin, parameters: Parameters) -> Iterator[RuleTerm]:
