@@ -124,8 +124,10 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
 
 
 def _series(coin: str, options: Iterable[ListedOption], book: Book, snapshot: Snapshot) -> Iterable[_Series]:
+    row = book.table.row
+
     def key(option: ListedOption) -> tuple[str, int]:
-        return option.right, int(book.table.expiry_ns[book.table.row[option.instrument]])
+        return option.right, int(book.table.expiry_ns[row[option.instrument]])
 
     for (_, expiry), rows in groupby(sorted(options, key=key), key=key):
         seconds = max(-(-(expiry - snapshot.time_ns) // SECOND_NS), 1)

@@ -9,7 +9,17 @@ from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.holdings import cash_usd, read_holdings
 from crossmargin.margin.rulebooks.integers import units_down, units_up
 from crossmargin.margin.rulebooks.matching import Pair, cheapest_pairs
-from crossmargin.margin.rulebooks.panoptic.collateral import Collateral, Leg, Parameters, Partner, Position, margin_of
+from crossmargin.margin.rulebooks.panoptic.collateral import (
+    Collateral,
+    Leg,
+    Parameters,
+    Partner,
+    Position,
+    long_leg,
+    margin_of,
+    short_leg,
+    spread_loss,
+)
 from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult, RuleTerm
 from crossmargin.margin.rulebooks.short_options import ListedOption, read_options
 from crossmargin.market.snapshot import Snapshot
@@ -24,41 +34,43 @@ def positions_of(legs: Sequence[Leg], price: float, parameters: Parameters) -> I
     unit = 10.0**_EXPONENT
     sized = [_sized(leg, math.copysign(1.0, leg.size)) for leg in legs]
     alone = [_value(margin_of(Position(legs=(leg,)), price, parameters), price) for leg in sized]
-    found: list[Position] = [p for i, a in enumerate(sized) for b in sized[:i] if (p := _joined(a, b))]
-    place = {id(leg): i for i, leg in enumerate(sized)}
-    pairs = [
-        Pair(
-            first=place[id(p.legs[0])], second=place[id(p.legs[1])], cost=_value(margin_of(p, price, parameters), price)
-        )
-        for p in found
-    ]
+    pairs = [*_spreads(sized, price, parameters), *_strangles(sized, price, parameters)]
     left, made = cheapest_pairs([abs(n) for n in amounts], alone, pairs)
     for leg, n in zip(sized, left, strict=True):
         if n:
             yield Position(legs=(_sized(leg, leg.size * n * unit),))
-    for position, n in zip(found, made, strict=False):
+    for pair, n in zip(pairs, made, strict=False):
         if n:
-            legs_of = tuple(_sized(leg, leg.size * n * unit) for leg in position.legs)
-            yield Position(legs=legs_of, partner=position.partner)
+            first, second = sized[pair.first], sized[pair.second]
+            partner: Partner = "spread" if first.right == second.right else "strangle"
+            yield Position(legs=tuple(_sized(x, x.size * n * unit) for x in (first, second)), partner=partner)
 
 
 def _sized(leg: Leg, size: float) -> Leg:
     return Leg(right=leg.right, strike=leg.strike, size=size, utilisation=leg.utilisation)
 
 
-def _joined(a: Leg, b: Leg) -> Position | None:
-    """The two as a spread or a strangle, or None if they share no risk."""
-    if a.right == b.right and a.size * b.size < 0.0:
-        short, long = (a, b) if a.size < 0.0 else (b, a)
-        return _pair("spread", short, long)
-    if a.right != b.right and a.size < 0.0 and b.size < 0.0:
-        put, call = (a, b) if a.right == "put" else (b, a)
-        return _pair("strangle", put, call)
-    return None
+def _spreads(legs: Sequence[Leg], price: float, parameters: Parameters) -> Iterator[Pair]:
+    """Each short with each long of its type, at what `margin_of` asks for one of both: pairs are too many to build."""
+    for right, scale in (("put", 1.0), ("call", price)):
+        shorts, longs = _sides(legs, right)
+        for j in longs:
+            least = long_leg(legs[j], parameters)
+            for i in shorts:
+                yield Pair(first=i, second=j, cost=max(spread_loss(legs[i], legs[j]), least) * scale)
 
 
-def _pair(partner: Partner, first: Leg, second: Leg) -> Position:
-    return Position(legs=(first, second), partner=partner)
+def _strangles(legs: Sequence[Leg], price: float, parameters: Parameters) -> Iterator[Pair]:
+    """Each short put with each short call, likewise."""
+    (puts, _), (calls, _) = _sides(legs, "put"), _sides(legs, "call")
+    asked = {i: short_leg(legs[i], price, parameters, strangle=True) for i in (*puts, *calls)}
+    return (Pair(first=i, second=j, cost=asked[i] + asked[j] * price) for i in puts for j in calls)
+
+
+def _sides(legs: Sequence[Leg], right: str) -> tuple[list[int], list[int]]:
+    """Short and long legs of a type; one of no size is neither."""
+    of = [i for i, leg in enumerate(legs) if leg.right == right]
+    return [i for i in of if legs[i].size < 0.0], [i for i in of if legs[i].size > 0.0]
 
 
 def _value(collateral: Collateral, price: float) -> float:
