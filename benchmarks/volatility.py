@@ -1,8 +1,9 @@
-"""Conditional variances of many factors: the filter against arch's own recursion, and quantiles of the past."""
+"""Conditional variances of many factors: filter and fit against `arch`, and quantiles of the past."""
 
 import numpy as np
 
 from benchmarks.case import Bar, Case, Contender, Limit, optional
+from crossmargin.scenarios.fitting import fit_volatility
 from crossmargin.scenarios.kernels.volatility import filter_variances, running_quantiles
 from crossmargin.scenarios.volatility import build_model, ewma, filter_history, start, step
 
@@ -92,8 +93,41 @@ def quantiles(dates: int) -> list[Contender]:
     ]
 
 
-def cases() -> list[Case]:
+def fits(dates: int) -> list[Contender]:
+    """Three kinds of standard errors and the checks included in ours; `arch` gives its robust ones."""
+    from arch import arch_model
+
+    returns = simulated(dates)
+
+    def arch_fit() -> object:
+        model = arch_model(100.0 * returns, mean="Constant", vol="GARCH", p=1, o=1, q=1, dist="t", rescale=False)
+        return model.fit(disp="off", show_warning=False).std_err
+
     return [
+        Contender(name="crossmargin", run=lambda: fit_volatility(returns, "gjr", "t"), cells=dates),
+        Contender(name="arch fit", run=arch_fit, cells=dates),
+    ]
+
+
+def simulated(dates: int) -> np.ndarray:
+    """Returns of a GJR model, so that there is something to fit."""
+    z, h, out = np.random.default_rng(1).standard_t(6, dates) * np.sqrt(4.0 / 6.0), 2e-4, np.empty(dates)
+    for t in range(dates):
+        out[t] = np.sqrt(h) * z[t]
+        h = 6e-6 + (0.04 + (0.06 if z[t] < 0.0 else 0.0)) * out[t] ** 2 + 0.9 * h
+    return out
+
+
+def cases() -> list[Case]:
+    fit = Case(
+        name="volatility fit, GJR-t",
+        unit="dates",
+        sizes=(1_000, 2_000, 4_000),
+        contest=fits,
+        bars=(Bar(against="arch fit", ratio_min=0.3),),
+    )
+    return [
+        *([] if optional("arch") else [fit]),  # Ours starts from it: without it there is no contest.
         Case(
             name="volatility filter, GJR",
             unit=f"dates × {FACTORS} factors",
