@@ -283,6 +283,7 @@ def test_what_is_refused_is_in_no_curve_and_no_shock():
     assert [c.instrument for c in reports[1].capacity] == ["BTC-P.V"]
     fallen = [stress(book, world(), model, scenarios=shocks).accounts[0] for book in (whole, part)]
     assert fallen[0].lines == fallen[1].lines
+    assert [a.underlying for a in fallen[1].risk_arrays] == ["BTC"]
     assert fallen[0].lines[0].pnl_usd == pytest.approx(-20_000.0)
 
 

@@ -14,7 +14,7 @@ from crossmargin.engine.accounts import provenance
 from crossmargin.engine.curves import account_pnl, risk_arrays
 from crossmargin.engine.margin import margin
 from crossmargin.engine.model import AnyModel, RulebookModel, in_force
-from crossmargin.engine.plan import moved_names, plan
+from crossmargin.engine.plan import plan
 from crossmargin.engine.reports import ScenarioLine, StressAccount, StressReport
 from crossmargin.engine.ruled.stress import stressed_account
 from crossmargin.engine.variants import account_alone
@@ -80,8 +80,5 @@ def _stress_ruled(
     columns = shocks.shock.T.tolist()
     moves = [{f: x for f, x in zip(shocks.factors, column, strict=True) if x} for column in columns]
     result = margin(book, snapshot, model)
-    underlyings = sorted(moved_names(book.table, snapshot)[0])
-    accounts = tuple(
-        stressed_account(account_alone(book, name), snapshot, model, shocks, moves, underlyings) for name in names
-    )
+    accounts = tuple(stressed_account(account_alone(book, name), snapshot, model, shocks, moves) for name in names)
     return StressReport(provenance=provenance(result), accounts=accounts)

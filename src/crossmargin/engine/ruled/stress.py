@@ -11,7 +11,7 @@ from crossmargin.engine.ruled.accounts import ruling
 from crossmargin.engine.ruled.versions import listed
 from crossmargin.engine.verdict import status_name
 from crossmargin.market.snapshot import Snapshot, bump, factors_of
-from crossmargin.portfolio.book import Book
+from crossmargin.portfolio.book import Book, bucket_names, bucket_of
 from crossmargin.scenarios.scenario_set import ScenarioSet
 
 _BENT = ("skew:", "smile:")  # shocks that bend a smile, which leave no snapshot behind
@@ -23,7 +23,6 @@ def stressed_account(
     model: RulebookModel,
     shocks: ScenarioSet,
     moves: Sequence[Mapping[str, float]],
-    underlyings: Sequence[str],
 ) -> StressAccount:
     """A book of one account under shocks, `moves` [scenario] being their factors; vols move alike at all tenors.
 
@@ -39,12 +38,19 @@ def stressed_account(
             ScenarioLine(label=label, family=family, pnl_usd=gain)
             for label, family, gain in zip(shocks.labels, shocks.families, gains, strict=True)
         ),
-        risk_arrays=risk_arrays(seen, snapshot, {}, underlyings),
+        risk_arrays=risk_arrays(seen, snapshot, {}, _underlyings(seen, snapshot)),
         ruling=ruling(model, found),
         margins=tuple(
             _after(alone, snapshot, model, label, shock) for label, shock in zip(shocks.labels, moves, strict=True)
         ),
     )
+
+
+def _underlyings(seen: Book, snapshot: Snapshot) -> list[str]:
+    """The underlyings of all that is held, by name."""
+    names, bucket = bucket_names(seen.table), bucket_of(seen.table)
+    held = {names[bucket[row]] for lines in (seen.positions, seen.holdings) for row in lines.instrument}
+    return sorted(held & snapshot.underlyings.keys())
 
 
 def _after(
