@@ -79,6 +79,8 @@ def test_terms_that_are_not_exact_say_why(rule: Rulebook):
     assert found.terms
     assert all(bool(t.note) == (t.certainty != "exact") for t in found.terms)
     assert found.certainty != "exact"
+    coins = ask(rule, account(("BTC-I.V", -1_000.0)))
+    assert all(bool(t.note) == (t.certainty != "exact") for t in coins.terms)
 
 
 def test_coins_are_summed(rule: Rulebook):

@@ -127,7 +127,7 @@ def _parts(margin: UnitMargin) -> dict[str, tuple[float, float]]:
 
 
 _OPEN = {
-    "scenarios": "volatility moves fit one published example",
+    "scenarios": "volatility moves fit one published example; coins count at the moved price",
     "net short options": "the factor is not public: a conservative reading",
     "vega": "what counts as hedged vega is a reading",
     "delta": "gross over expiries: a conservative reading",
@@ -139,16 +139,21 @@ def _ordered(unit: RiskUnit) -> bool:
     return any(leg.buys or leg.sells for leg in unit.legs)
 
 
+def _is_reading(unit: RiskUnit) -> bool:
+    """Whether its scenarios rest on volatility moves, or on what coins count at."""
+    return bool(unit.options) or any(leg.inverse for leg in unit.linear)
+
+
 def _note(name: str, unit: RiskUnit, rates: CoinRates) -> str:
     carried = ("ranges and factors carried over from BTC, wider",) if rates.factor_certainty != "exact" else ()
     fills = ("orders at their worst fill: a reading",) if _ordered(unit) else ()
-    why = (_OPEN[name],) if name in _OPEN and (name != "scenarios" or unit.options) else ()
+    why = (_OPEN[name],) if name in _OPEN and (name != "scenarios" or _is_reading(unit)) else ()
     return "; ".join((*why, *carried, *fills))
 
 
 def _certainties(unit: RiskUnit, rates: CoinRates) -> dict[str, Certainty]:
     """Of each part; its initial margin also rests on the coin's factor, and on how orders are counted."""
-    grid: Certainty = weakest([rates.grid_certainty, "approximate" if unit.options else "exact"])
+    grid: Certainty = weakest([rates.grid_certainty, "approximate" if _is_reading(unit) else "exact"])
     parts: dict[str, Certainty] = {
         "scenarios": grid,
         "net short options": "unknown",

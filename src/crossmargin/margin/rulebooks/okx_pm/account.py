@@ -123,12 +123,12 @@ def _unit_terms(unit: RiskUnit, margin: UnitMargin, parameters: Parameters) -> I
 
 
 _OPEN = {
-    "MR1": "sizes of the volatility moves are a conservative reading",
+    "MR1": "sizes of the volatility moves, and what coins count at: readings",
     "MR2": "a day's decay at unchanged prices and volatilities: a reading",
     "MR3": "each expiry's volatility moves against the account: a conservative reading",
     "MR4": "gross over expiries, or a floor that is carried over: a conservative reading",
     "MR5": "discounting of options gross over expiries: a conservative reading",
-    "MR6": "volatilities unchanged: a reading",
+    "MR6": "volatilities unchanged, coins at the moved price: readings",
     "MR7": "delta notional of options, carried rates or carried tiers: a conservative reading",
     "MR9": "the factors by size and peg are a conservative reading beyond the first",
 }
@@ -137,15 +137,16 @@ _OPEN = {
 def _certainty(name: str, unit: RiskUnit, margin: UnitMargin, risk: RiskClass) -> Certainty:
     lone = not unit.options and all(leg.kind == "perpetual" for leg in unit.linear)
     first_tier = margin.terms["MR7"] <= risk.tiers[0].cap
+    plain = not unit.options and not any(leg.inverse for leg in unit.linear)
     exact = {
-        "MR1": not unit.options,
+        "MR1": plain,
         "MR4": lone and risk.certainty == "exact",
-        "MR6": not unit.options,
+        "MR6": plain,
         "MR7": not unit.options and risk.certainty == "exact" and (first_tier or risk.tier_certainty == "exact"),
     }
     if exact.get(name, False):
         return "exact"
-    return "approximate" if name in ("MR2", "MR6", "MR7") else "unknown"
+    return "approximate" if name in ("MR2", "MR6", "MR7") or (name == "MR1" and not unit.options) else "unknown"
 
 
 RULEBOOK = Rulebook(
@@ -172,6 +173,7 @@ account: MMR = Σ units + loans (MR8);  IMR = Σ 1.3·units + loans;  equity aft
     open_parts=(
         "MR1: the sizes of volatility moves are not public (`volatility`)",
         "MR2, MR3, MR5 have no public formula (`decay_days`, `vega_share`, `rate_shock`)",
+        "inverse contracts: coins count at the moved price",
         "MR4 of several expiries: gross; its floor for coins outside the first two classes",
         "MR7: the tiers now in force are second-hand; those of other coins are of 2022",
         "MR9: the table of factors is public in part (`pegs`)",
