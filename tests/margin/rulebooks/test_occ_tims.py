@@ -175,11 +175,15 @@ def test_wider_ranges_ask_more_of_shares_and_sold_options(one, other):
 def test_what_is_in_no_class_is_refused_by_name():
     order = Order(instrument="call", quantity=1.0)
     found = ask(("btc", 1.0), ("share", 1.0), collateral={"BTC": 1.0, "USDC": -5.0}, orders=(order,))
-    assert set(found.refused) == {"btc", "collateral BTC"}
+    assert set(found.refused) == {"btc", "collateral BTC", "order call"}
     assert found.initial_usd == pytest.approx(15.0)
     assert found.equity_usd == pytest.approx(95.0)
-    assert "working orders are not margined" in found.notes
     assert found.certainty == "approximate"
+
+
+def test_a_debt_of_no_class_counts_and_is_named():
+    found = ask(collateral={"BTC": -1.0, "USDC": 70_000.0})
+    assert (found.refused, found.equity_usd) == (("collateral BTC",), pytest.approx(10_000.0))
 
 
 def test_empty_account_and_terms():

@@ -387,8 +387,7 @@ def test_instruments_of_a_book_are_contracts_of_the_file():
 
 def test_what_is_in_neither_is_refused_by_name():
     found = ask(("P", 1.0), ("F1", 1.0), orders=(("F1", 5.0),))
-    assert found.refused == ("P",)
-    assert "working orders are not margined" in found.notes
+    assert found.refused == ("P", "order F1")
     assert found.maintenance_usd == pytest.approx(50 * 5_000 * 0.06)
 
 

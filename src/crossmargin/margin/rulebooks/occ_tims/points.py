@@ -165,9 +165,9 @@ def _minimums(positions: Sequence[PointPosition], quantity: FloatArray, rate: fl
 def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResult:
     """The requirement of one account: positions, and collateral that is on an underlying of a class.
 
-    Equity is the liquidating value: cash, options, shares, and unsettled P&L. What is on an underlying of no class is
-    refused by name, other collateral too; debts count in full. Raises `InvalidInput` for a book of more or fewer
-    accounts, `MissingFactors` where the market lacks a price.
+    Equity is the liquidating value: cash, options, shares, and unsettled P&L; debts count in full. What is on an
+    underlying of no class is refused by name, other collateral and working orders too. Raises `InvalidInput` for a
+    book of more or fewer accounts, `MissingFactors` where the market lacks a price.
     """
     account = read_holdings(book, snapshot, families=LINEAR, where=RULEBOOK.id)
     size = len(book.table)
@@ -181,17 +181,20 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
     rows = [row for row, found in classes.items() if found and book.table.family[row] != Family.SENSITIVITIES]
     margin = margin_of(_positions(book, snapshot, rows, on, classes, quantity, parameters), parameters)
     value = values_usd(book.table, snapshot)
-    cash = [row for row in on if row not in rows and _is_cash(book, snapshot, row, float(quantity[row]))]
+    # Any debt counts beside cash: leaving one out would raise equity.
+    spot = [row for row in on if row not in rows and book.table.family[row] == Family.SPOT]
+    cash = [row for row in spot if on[row] == USD or quantity[row] < 0.0]
     counted = [*rows, *cash]
     gains = [c.pnl for c in account.contracts if book.table.row[c.instrument] in rows]
+    orders = (f"order {book.table.ids[row]}" for row in book.orders.instrument)
     answer = summed(
         RULEBOOK.id,
         parameters.date,
         _terms(margin),
         math.fsum([*(float(quantity[row] * value[row]) for row in counted), *gains]),
         certainty="approximate",
-        notes=(_NOTE, *(("working orders are not margined",) if len(book.orders) else ())),
-        refused=[_refusal(book, row, traded) for row in on if row not in counted],
+        notes=(_NOTE,),
+        refused=[*(_refusal(book, row, traded) for row in on if row not in rows and on[row] != USD), *orders],
     )
     worst = max(margin.groups, key=lambda g: max(g.losses), default=None)
     return msgspec.structs.replace(
@@ -210,12 +213,6 @@ def _underlying(book: Book, snapshot: Snapshot, row: int) -> str:
         return table.underlyings[table.underlying[row]] if table.underlying[row] >= 0 else ""
     asset = table.assets[table.settle[row]]
     return snapshot.assets[asset].reference if asset in snapshot.assets else asset
-
-
-def _is_cash(book: Book, snapshot: Snapshot, row: int, quantity: float) -> bool:
-    """A holding in USD or pegged to it, or any debt: leaving a debt out would raise equity."""
-    spot = book.table.family[row] == Family.SPOT
-    return bool(spot and (quantity < 0.0 or _underlying(book, snapshot, row) == USD))
 
 
 def _refusal(book: Book, row: int, traded: FloatArray) -> str:

@@ -34,11 +34,12 @@ _NOTES: Final = (
 
 
 def evaluate(book: Book, snapshot: Snapshot, parameters: SpanParameters) -> RuleResult:
-    """The margin of one account; all its groups are one portfolio, and working orders take no part.
+    """The margin of one account; all its groups are one portfolio.
 
     An instrument is the contract that the parameters' mapping names, else it is scanned by the range of its
-    underlying, else it is refused by name. Spot is collateral. Raises `InvalidInput` for a book of more or fewer
-    accounts and for spot in the mapping, `MissingFactors` where the market lacks a price or a currency.
+    underlying, else it is refused by name, and so are working orders: the rule knows none. Spot is collateral. Raises
+    `InvalidInput` for a book of more or fewer accounts and for spot in the mapping, `MissingFactors` where the market
+    lacks a price or a currency.
     """
     account = read_holdings(book, snapshot, families=LINEAR, where=RULEBOOK.id)
     quantity = tally(book.positions.instrument, book.positions.quantity, len(book.table))
@@ -54,6 +55,7 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: SpanParameters) -> Rule
     margin = margin_of_held(held, parameters.inter_spreads, parameters.points, rates=rates)
     refused = [book.table.ids[row] for row in rows if row not in filed and row not in scanned]
     rules = {one.code: one.rules for one in held}
+    orders = dict.fromkeys(f"order {book.table.ids[row]}" for row in book.orders.instrument)
     return RuleResult(
         rulebook=RULEBOOK.id,
         date=parameters.date,
@@ -64,8 +66,8 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: SpanParameters) -> Rule
         worst_scenario=_worst(margin, rates),
         scenarios=tuple(_scenarios(margin, rates)),
         certainty="approximate",
-        notes=tuple(_notes(book, parameters, account, scanned=bool(scanned))),
-        refused=tuple(refused),
+        notes=tuple(_notes(parameters, account, scanned=bool(scanned))),
+        refused=(*refused, *orders),
     )
 
 
@@ -173,13 +175,11 @@ def _scenarios(margin: SpanMargin, rates: Mapping[str, float]) -> Iterable[RuleS
             yield RuleScenario(label=f"{one.code} {number}", pnl_usd=-loss * rates[one.currency])
 
 
-def _notes(book: Book, parameters: SpanParameters, account: Holdings, *, scanned: bool) -> Iterable[str]:
+def _notes(parameters: SpanParameters, account: Holdings, *, scanned: bool) -> Iterable[str]:
     yield from _NOTES
     yield f"parameters from {parameters.source}"
     if scanned:
         yield "arrays are made from scan ranges, by revaluing the book's own contracts"
-    if len(book.orders):
-        yield "working orders are not margined"
     yield from account.notes
 
 
