@@ -207,7 +207,8 @@ def test_a_new_pack_of_a_rule_without_parameters_takes_the_users(repository: Pat
         write_pack(tmp_path / "new", one, book=book, market=market)
     assert not (tmp_path / "new").exists()
     write_pack(tmp_path / "new", one, book=book, market=market, parameters=tmp_path / "mine.toml")
-    assert (result_of(tmp_path / "new").failures, (tmp_path / "new/parameters.toml").exists()) == ((), True)
+    assert 'parameters = "../mine.toml"' in (tmp_path / "new/pack.toml").read_text()
+    assert result_of(tmp_path / "new").failures == ()
 
 
 @pytest.mark.parametrize("name", native_rulebooks())

@@ -14,8 +14,10 @@ from crossmargin.engine.compare import compare
 from crossmargin.margin.rulebooks.registry import rulebook, rulebooks
 from crossmargin.margin.rulebooks.sensitivities.exposures import ExposureSettings, FactorMapping
 from crossmargin.margin.rulebooks.sensitivities.rule import SensitivityRule
+from crossmargin.margin.rulebooks.span.parameters import SpanParameters
 from crossmargin.portfolio.build import build_book
 from crossmargin.portfolio.document import Account, BookDocument, Group, Position
+from tests.adapters.span_texts import positional
 from tests.margin.rulebooks.sensitivity_worlds import made_up
 
 SENSITIVITY = rulebook("sensitivity-im")
@@ -30,6 +32,14 @@ def test_a_whole_rule_or_one_calibration_is_read(tmp_path: Path):
     assert read_rule_parameters(SENSITIVITY, tmp_path / "rule.toml") == rule
     alone = read_rule_parameters(SENSITIVITY, tmp_path / "calibration.json")
     assert alone == SensitivityRule(calibrations=rule.calibrations)
+
+
+def test_a_rule_may_name_the_file_of_an_exchange(tmp_path: Path):
+    (tmp_path / "day.pa2").write_bytes(positional())
+    (tmp_path / "rule.toml").write_text('file = "day.pa2"\n')
+    found = read_rule_parameters(rulebook("span"), tmp_path / "rule.toml")
+    assert isinstance(found, SpanParameters)
+    assert found.commodities
 
 
 @pytest.mark.parametrize("name", [name for name, one in rulebooks().items() if one.dates()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 
@@ -46,8 +47,9 @@ def write_pack(
 ) -> NewPack:
     """Write a pack with a case for each account of a book, and our own answers marked as such.
 
-    `date` is the day whose parameters are used, by default that of the market. Raises `InvalidInput` for a folder that
-    exists, and what reading and margining the book raises; nothing is written before all is computed.
+    `date` is the day whose parameters are used, by default that of the market; a file of `parameters` stays where it
+    is, for it may name others. Raises `InvalidInput` for a folder that exists, and what reading and margining the book
+    raises; nothing is written before all is computed.
     """
     if folder.exists():
         limit, remedy = "a folder that does not exist", "Name another, or take it away."
@@ -64,7 +66,7 @@ def write_pack(
         source=OWN,
         rulebook=rulebook.id,
         date="" if parameters else day.isoformat(),
-        parameters=_copy(parameters, folder, "parameters") if parameters else "",
+        parameters=Path(os.path.relpath(parameters, folder)).as_posix() if parameters else "",
         tolerance=Tolerance(relative=1e-9),
     )
     write_document(folder / FILE, document, heading=_PACK_HEADING)
