@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 
 from crossmargin.measures.reduce import Measure, reduce_losses
 from crossmargin.validation import quantiles
@@ -94,3 +95,13 @@ def test_adaptive_corrections_do_not_look_ahead():
     one, other = (quantiles.adaptive_correction(s, alpha=0.1, gamma=0.02, window=30) for s in (scores, changed))
     assert (one.correction[:31] == other.correction[:31]).all()
     assert (one.correction[31:] != other.correction[31:]).any()
+
+
+@pytest.mark.parametrize(("count", "q"), [(500, 0.05), (1000, 0.01), (250, 0.025)])
+def test_intervals_have_binomial_ranks(count, q):
+    """The innermost ranks whose chance of missing is at most 2.5 % to either side."""
+    low, high = quantiles.value_at_risk_interval(-np.arange(1.0, count + 1.0)[::-1], q=q)
+    below, above = count + 1 - int(high), count + 1 - int(low)
+    misses = stats.binom(count, q)
+    assert misses.cdf(below - 1) <= 0.025 < misses.cdf(below)
+    assert misses.sf(above - 1) <= 0.025 < misses.sf(above - 2)

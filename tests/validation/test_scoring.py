@@ -128,3 +128,26 @@ def test_resamples_run_in_blocks():
     assert onward == pytest.approx(0.95, abs=0.01)
     # Every date comes as often as any other.
     assert np.bincount(index.ravel(), minlength=500).std() / 200 < 0.4
+
+
+def test_far_models_do_not_count_in_the_consistent_bound():
+    """Many models far below the benchmark weaken the upper bound alone; near ones the consistent bound too."""
+    rng = np.random.default_rng(6)
+    shift = np.array([0.0, -0.12, *([1.0] * 8)])[:, None]
+    tested = comparison.superior_ability(
+        rng.normal(size=(10, 300)) + shift, [str(i) for i in range(10)], benchmark="0", seed=1, simulations=4_999
+    )
+    assert tested.best == "1"
+    assert tested.p_value == pytest.approx(tested.p_value_lower, abs=1e-9)
+    assert tested.p_value_upper > 2.0 * tested.p_value
+
+
+def test_who_leaves_first_has_the_least_p_value():
+    """Two models far behind and two that nothing parts: p-values never fall on the way, and the last has 1."""
+    rng = np.random.default_rng(7)
+    for seed in range(20):
+        scores = rng.normal(size=(4, 200)) + np.array([0.0, 0.0, 0.15, 0.6])[:, None]
+        by_name = {r.model: r for r in comparison.confidence_set(scores, list("abcd"), seed=seed).models}
+        assert by_name["d"].p_value == min(rank.p_value for rank in by_name.values()) < 0.01
+        assert max(by_name["a"].p_value, by_name["b"].p_value, by_name["c"].p_value) == 1.0
+        assert by_name["d"].kept is False
