@@ -5,6 +5,7 @@ import numpy as np
 from benchmarks.case import Bar, Case, Contender, Limit, optional
 from crossmargin.scenarios.fitting import fit_volatility
 from crossmargin.scenarios.kernels.volatility import filter_variances, running_quantiles
+from crossmargin.scenarios.realised import fit_har
 from crossmargin.scenarios.volatility import build_model, ewma, filter_history, start, step
 
 FACTORS = 60
@@ -109,6 +110,25 @@ def fits(dates: int) -> list[Contender]:
     ]
 
 
+def har(dates: int) -> list[Contender]:
+    """Regression, robust errors and forecasts of all factors; `arch` one factor at a time."""
+    from arch.univariate import HARX
+
+    measures = np.exp(np.cumsum(0.1 * np.random.default_rng(2).normal(size=(dates, FACTORS)), axis=0) / 5.0)
+
+    def arch_har() -> object:
+        return [HARX(measures[:, f], lags=[1, 5, 22], rescale=False).fit(disp="off") for f in range(4)]
+
+    return [
+        Contender(
+            name="crossmargin",
+            run=lambda: fit_har(measures, scale="level").forecast(measures),
+            cells=dates * FACTORS,
+        ),
+        Contender(name="arch HARX", run=arch_har, cells=dates * 4),
+    ]
+
+
 def simulated(dates: int) -> np.ndarray:
     """Returns of a GJR model, so that there is something to fit."""
     z, h, out = np.random.default_rng(1).standard_t(6, dates) * np.sqrt(4.0 / 6.0), 2e-4, np.empty(dates)
@@ -126,8 +146,15 @@ def cases() -> list[Case]:
         contest=fits,
         bars=(Bar(against="arch fit", ratio_min=0.3),),
     )
+    regression = Case(
+        name="volatility, HAR",
+        unit=f"dates × {FACTORS} factors",
+        sizes=(500, 1_000, 2_000),
+        contest=har,
+        bars=(Bar(against="arch HARX", ratio_min=1.0),),
+    )
     return [
-        *([] if optional("arch") else [fit]),  # Ours starts from it: without it there is no contest.
+        *([] if optional("arch") else [fit, regression]),  # Ours starts from it: without it there is no contest.
         Case(
             name="volatility filter, GJR",
             unit=f"dates × {FACTORS} factors",
