@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossmargin.adapters.documents import decode
 from crossmargin.core.errors import DuplicateName, InvalidInput, MissingFactors, UnknownName
-from crossmargin.instruments.terms import Future, Option, Perpetual, Spot
+from crossmargin.instruments.terms import Delta, Forward, Future, Option, Perpetual, Sensitivities, Spot
 from crossmargin.margin.rulebooks.span.parameters import (
     STANDARD_POINTS,
     Commodity,
@@ -300,6 +300,8 @@ TERMS = (
            multiplier=50.0, exercise="american"),
     Perpetual(id="P", underlying="BTC", payout="linear", settle="USDC"),
     Spot(id="S", asset="BTC"),
+    Forward(id="W", underlying="SPX", settle="USD", expiry=EXPIRY, strike=4_900.0, multiplier=50.0, discounted=False),
+    Sensitivities(id="L", settle="USD", deltas=(Delta(factor="index:SPX", amount=5.0),), underlying="SPX"),
     *(Option(id=f"{right[0]}{strike}", underlying="SPX", payout="linear", settle="USD", expiry=EXPIRY,
              strike=float(strike), right=right, multiplier=50.0, discounted=False)
       for strike in (5_000, 5_500) for right in ("call", "put")),
@@ -383,6 +385,13 @@ def test_instruments_of_a_book_are_contracts_of_the_file():
     # Two contracts: 2,400, and 60 for outright deltas in delivery; the coin held is collateral.
     assert found.maintenance_usd == pytest.approx(2400.0 + 60.0)
     assert found.equity_usd == pytest.approx(60_000.0)
+
+
+def test_a_forward_is_worth_its_gain_and_a_ladder_is_refused():
+    found = ask(("W", 1.0), ("L", 1.0), collateral=1e3)
+    assert found.maintenance_usd == pytest.approx(50 * 5_000 * 0.06)
+    assert found.equity_usd == pytest.approx(1e3 + 50 * 100.0)
+    assert found.refused == ("L",)
 
 
 def test_what_is_in_neither_is_refused_by_name():

@@ -26,6 +26,7 @@ from crossmargin.margin.rulebooks.span.scan import (
 )
 from crossmargin.market.snapshot import USD, Snapshot
 from crossmargin.portfolio.book import Book
+from crossmargin.valuation.pnl import values_usd
 
 _NOTES: Final = (
     "option value is credited in the requirement, and is not in the equity",
@@ -61,7 +62,7 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: SpanParameters) -> Rule
         date=parameters.date,
         initial_usd=margin.initial,
         maintenance_usd=margin.maintenance,
-        equity_usd=_equity(account, refused),
+        equity_usd=_equity(account, refused) + _forwards(book, snapshot, [*filed, *scanned], quantity),
         terms=_terms(margin, rules, rates),
         worst_scenario=_worst(margin, rates),
         scenarios=tuple(_scenarios(margin, rates)),
@@ -78,6 +79,12 @@ def _equity(account: Holdings, refused: Iterable[str]) -> float:
     return math.fsum([*(x * account.prices[name] for name, x in account.balances.items()), *gains])
 
 
+def _forwards(book: Book, snapshot: Snapshot, rows: list[int], quantity: FloatArray) -> float:
+    """What forwards are worth, USD: it is neither settled nor option value."""
+    mine = [row for row in rows if book.table.family[row] == Family.FORWARD]
+    return float(quantity[mine] @ values_usd(book.table, snapshot)[mine]) if mine else 0.0
+
+
 def _refuse_spot(book: Book, parameters: SpanParameters) -> None:
     for name, family in zip(book.table.ids, book.table.family, strict=True):
         if family == Family.SPOT and name in parameters.mapping:
@@ -91,6 +98,9 @@ def _refuse_spot(book: Book, parameters: SpanParameters) -> None:
 
 
 def _underlying(book: Book, row: int) -> str:
+    """What a contract is on; a ladder of sensitivities has no price that could be scanned."""
+    if book.table.family[row] == Family.SENSITIVITIES:
+        return ""
     code = book.table.underlying[row]
     return book.table.underlyings[code] if code >= 0 else ""
 
@@ -190,10 +200,11 @@ RULEBOOK: Final = Rulebook(
     products="futures and options of exchanges, by a risk-parameter file or a table of scan ranges",
     method="worst of sixteen points for each combined commodity, with spreads by delta",
     formulas=(
-        "scan = max(0, max_j Σ q·array_j); price risk = mean(active point, its pair) − mean(points 1, 2)\n"
+        "scan = max(0, max_j Σ q·array_j); price risk = max(0, mean(active point, its pair) − mean(points 1, 2))\n"
         "risk = max(scan + spread charges + delivery charges − credits, short option minimum)\n"
         "credit of a leg = rate · price risk/|net delta| · deltas used\n"
-        "MM = max(0, Σ risk − net option value); IM = max(0, Σ risk·ratio − net option value)"
+        "MM = max(0, Σ risk − net option value); IM = max(0, Σ risk·ratio − net option value)\n"
+        "a commodity of options bought alone: risk at most their value"
     ),
     sources=(
         "parameters: the user's file",
@@ -207,6 +218,8 @@ RULEBOOK: Final = Rulebook(
     open_parts=(
         "far moves and their cover fraction differ by exchange: they are parameters, 3 ranges at 33 % if not stated",
         "weights of the composite delta, where arrays are made here",
+        "which months a spread between tiers takes first: the earliest are taken",
+        "a price risk below zero, which would turn a credit into a charge: it counts as none",
         "rounding of net deltas and requirements: none is done",
         "spreads between tiers of two commodities, scanning spreads and spreads across clearing houses",
     ),
