@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from importlib import resources
 from pathlib import Path
@@ -101,7 +102,8 @@ def read_model(name_or_path: StrPath = DEFAULT_MODEL) -> AnyModel:
         return dated(one, date, where="--model") if at else RulebookModel(rulebook=one)
     if is_file:
         return read_model_document(text)
-    names = (*builtin_models(), *rulebooks())
+    near = difflib.get_close_matches(id_, list(rulebooks()), n=1)  # without one, the list of all would tell little
+    names = (*builtin_models(), *(rulebooks() if near else ()))
     return read_model_document(known(text, names, "model", where="--model", remedy=_NAME_ONE))
 
 
