@@ -151,3 +151,16 @@ def test_who_leaves_first_has_the_least_p_value():
         assert by_name["d"].p_value == min(rank.p_value for rank in by_name.values()) < 0.01
         assert max(by_name["a"].p_value, by_name["b"].p_value, by_name["c"].p_value) == 1.0
         assert by_name["d"].kept is False
+
+
+def test_p_values_never_fall_on_the_way():
+    """Two models equally behind: alone against the best, the second would look worse than the two together did."""
+    noise = np.random.default_rng(12).normal(size=(3, 400))
+    noise -= noise.mean(axis=1, keepdims=True)
+    scores = noise + np.array([0.0, 0.13, 0.13])[:, None]
+    together = {r.model: r.p_value for r in comparison.confidence_set(scores, list("abc"), seed=1).models}
+    pairs = [
+        {r.model: r.p_value for r in comparison.confidence_set(scores[[0, m]], ["a", name], seed=1).models}[name]
+        for m, name in ((1, "b"), (2, "c"))
+    ]
+    assert together["b"] == together["c"] > max(pairs)
