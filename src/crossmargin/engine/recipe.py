@@ -37,9 +37,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def recipes() -> Mapping[str, Recipe]:
     """The shipped recipes by name."""
     folder = resources.files("crossmargin.engine").joinpath("models/recipes")
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    found = [msgspec.convert(tomllib.loads(f.read_text(encoding="utf-8")), Recipe) for f in files]
-    return {recipe.name: recipe for recipe in found}
+    names = sorted(f.name for f in folder.iterdir() if f.name.endswith(".toml"))
+    return {found.name: found for found in map(_shipped, names)}
+
+
+def _shipped(file: str) -> Recipe:
+    text = resources.files("crossmargin.engine").joinpath("models/recipes", file).read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), Recipe)
 
 
 def recipe(name: str, *, where: str = "recipe") -> Recipe:

@@ -17,6 +17,7 @@ from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant
 from crossmargin.market.snapshot import Snapshot
+from crossmargin.measures.kernels.reduce import losses_rows, tail_rows
 from crossmargin.measures.reduce import Measure, reduce_rows
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.scenario_set import ScenarioSet, SurfaceRule
@@ -24,6 +25,8 @@ from crossmargin.valuation.pnl import pnl
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 CELLS: Final = 2_000_000  # instrument × scenario worked off at a time: about 16 MB of R
+TAIL_KEPT: Final = 2.0  # of the tail, as a multiple of the rate: a draw beyond it is no exception
+_Csr: TypeAlias = tuple[IntArray, IntArray, FloatArray]
 
 
 class Forecaster(Protocol):
@@ -63,15 +66,34 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Forecast:
+    """What a model of equally likely columns said beside the margin, at the tail probability `rate`.
+
+    `value_at_risk` and `shortfall` [account, date] are losses. Of the accounts `kept` [kept] there are the smallest
+    P&L of each date's `scenarios`, ascending (`tail` [kept, date, rank]), and the probability that was given to what
+    came or less (`probability` [kept, date]): (2·below + equal + 1)/(2·scenarios + 2).
+    """
+
+    rate: float
+    value_at_risk: FloatArray
+    shortfall: FloatArray
+    scenarios: int
+    kept: IntArray
+    tail: FloatArray
+    probability: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
     """One model's backtest: `margin` [account, date] set at `set_ns` [date], `pnl` [account, date] of the horizon after
-    it, both USD; a loss beyond the margin is an exception."""
+    it, both USD; a loss beyond the margin is an exception. A model without a distribution has no `forecast`."""
 
     model: str
     accounts: tuple[str, ...]
     set_ns: IntArray
     margin: FloatArray
     pnl: FloatArray
+    forecast: Forecast | None = None
 
     @property
     def uncovered(self) -> FloatArray:
@@ -114,21 +136,31 @@ def run(
     model: Forecaster,
     *,
     gains: FloatArray | None = None,
+    rate: float | None = None,
+    kept: Sequence[int] = (),
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Series:
     """The backtest of one model; `gains` are those of `realised_pnl`, which all models share.
 
-    Each account is margined as one portfolio. `progress` is called with the model's name, dates done and their number.
+    Each account is margined as one portfolio. With a `rate` what the model forecasts of that tail is recorded too, and
+    more of the accounts `kept`; its columns are then equally likely. `progress` is called with the model's name, dates
+    done and their number.
     """
+    gains = realised_pnl(stage, threads=threads) if gains is None else gains
     csr = _by_account(stage.book)
     margin = np.empty((len(stage.book.accounts), len(stage.moves)))
+    forecast: Forecast | None = None
     for first, last, columns in _batches(stage, model):
         matrix = _matrix(stage, np.concatenate(columns, axis=1), threads)
         width = columns[0].shape[1]
+        if forecast is None and rate is not None:
+            forecast = _unfilled(margin.shape, rate, width, kept)
         for date in range(first, last):
             own = np.ascontiguousarray(matrix[:, (date - first) * width : (date - first + 1) * width])
             margin[:, date] = np.maximum(reduce_rows(*csr, own, model.measure, threads=threads)[0], 0.0)
+            if forecast is not None:
+                _record(forecast, date, csr, own, gains[:, date], threads)
         if progress is not None:
             progress(model.name, last, len(stage.moves))
     return Series(
@@ -136,8 +168,41 @@ def run(
         accounts=stage.book.accounts,
         set_ns=frozen(stage.close_ns[stage.moves], np.int64),
         margin=frozen(margin),
-        pnl=frozen(realised_pnl(stage, threads=threads) if gains is None else gains),
+        pnl=frozen(gains),
+        forecast=forecast,
     )
+
+
+def _unfilled(shape: tuple[int, ...], rate: float, scenarios: int, kept: Sequence[int]) -> Forecast:
+    """A forecast to be recorded date by date."""
+    ranks = Measure(level=1.0 - min(TAIL_KEPT * rate, 1.0)).tail_count(scenarios)
+    return Forecast(
+        rate=rate,
+        value_at_risk=np.empty(shape),
+        shortfall=np.empty(shape),
+        scenarios=scenarios,
+        kept=np.asarray(kept, np.int64),
+        tail=np.empty((len(kept), shape[1], ranks)),
+        probability=np.empty((len(kept), shape[1])),
+    )
+
+
+def _record(forecast: Forecast, date: int, csr: _Csr, matrix: FloatArray, gains: FloatArray, threads: int) -> None:
+    """Write what the model says of one date into its forecast."""
+    ptr, index, quantity = csr
+    count = Measure(level=1.0 - forecast.rate).tail_count(forecast.scenarios)
+    quantile, shortfall, _ = tail_rows(ptr, index, quantity, matrix, count, threads=threads)
+    forecast.value_at_risk[:, date], forecast.shortfall[:, date] = quantile, shortfall
+    if not len(forecast.kept):
+        return
+    lines = np.concatenate([np.arange(ptr[row], ptr[row + 1]) for row in forecast.kept])
+    own = np.concatenate([[0], np.cumsum(np.diff(ptr)[forecast.kept])])
+    pnl = -losses_rows(own, index[lines], quantity[lines], matrix, threads=threads)
+    came = gains[forecast.kept, None]
+    twice = 2 * (pnl < came).sum(axis=1) + (pnl == came).sum(axis=1)
+    forecast.probability[:, date] = (twice + 1.0) / (2.0 * forecast.scenarios + 2.0)
+    ranks = forecast.tail.shape[2]
+    forecast.tail[:, date] = np.sort(np.partition(pnl, ranks - 1, axis=1)[:, :ranks], axis=1)
 
 
 def _batches(stage: Stage, model: Forecaster) -> Iterator[tuple[int, int, Sequence[FloatArray]]]:
@@ -168,7 +233,7 @@ def _matrix(stage: Stage, shock: FloatArray, threads: int) -> FloatArray:
     return pnl(stage.book.table, stage.snapshot, scenarios, threads=threads).values
 
 
-def _by_account(book: Book) -> tuple[IntArray, IntArray, FloatArray]:
+def _by_account(book: Book) -> _Csr:
     """Positions as rows of accounts: pointers, instruments, quantities."""
     lines = book.positions
     account = book.group_account[lines.owner]
