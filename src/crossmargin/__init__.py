@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from crossmargin.core.errors import UnreadableFile as UnreadableFile
     from crossmargin.engine.accounts import margin_report as margin_report
     from crossmargin.engine.change import Previous as Previous
+    from crossmargin.engine.compare import CompareReport as CompareReport
+    from crossmargin.engine.compare import compare as compare
     from crossmargin.engine.explain import explain as explain
     from crossmargin.engine.margin import MarginResult as MarginResult
     from crossmargin.engine.margin import margin as margin
@@ -82,6 +84,7 @@ _HOME = {
     ),
     "engine.accounts": ("margin_report",),
     "engine.change": ("Previous",),
+    "engine.compare": ("CompareReport", "compare"),
     "engine.explain": ("explain",),
     "engine.margin": ("MarginResult", "margin"),
     "engine.model": ("ModelDocument", "RulebookModel"),
