@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from crossmargin.core import check
-from crossmargin.core.arrays import BoolArray, FloatArray
+from crossmargin.core.arrays import BoolArray, FloatArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant, to_milliseconds
 from crossmargin.scenarios.calibration import (
@@ -28,6 +28,7 @@ from crossmargin.scenarios.volatility import (
     WARM_UP,
     RegimeFloor,
     VarianceModel,
+    VarianceState,
     build_model,
     filter_history,
     regime_floor,
@@ -192,6 +193,31 @@ def _volatilities(moves: FloatArray, filters: tuple[FilterFit, ...], spec: Calib
         stressed=stressed,
         regime=np.nan_to_num(regime),
     )
+
+
+def stepped(calibration: Calibration, shocks: Mapping[str, float]) -> Calibration:
+    """The calibration after one more bar, in which factors moved by `shocks`: their forecasts take the moves in.
+
+    A move over a horizon of h bars counts as h equal ones. Residuals, and what a filter of kind none says, stay.
+    """
+    bars = calibration.horizon_bars
+    fits = []
+    for fit in calibration.factors:
+        if fit.filter.kind == "none" or fit.factor not in shocks:
+            fits.append(fit)
+            continue
+        shock = shocks[fit.factor]
+        move = (np.log1p(shock) if fit.is_log else shock) / bars
+        model = variance_model((fit.filter,))
+        path = filter_history(model, np.full((bars, 1), move), start_at(np.asarray([fit.now**2])))
+        fits.append(msgspec.structs.replace(fit, now=float(np.sqrt(path.state.variance[0]))))
+    return msgspec.structs.replace(calibration, factors=tuple(fits))
+
+
+def start_at(variance: FloatArray) -> VarianceState:
+    """The state of a filter that forecasts `variance` [factor] for the next bar."""
+    seen = frozen(np.full(variance.shape, float(WARM_UP)))
+    return VarianceState(variance=frozen(variance), seen=seen, squares=frozen(np.zeros(variance.shape)))
 
 
 def standardised(moves: FloatArray, vol: FloatArray) -> FloatArray:
