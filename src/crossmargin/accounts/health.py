@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 import numpy as np
 
-from crossmargin.core.arrays import FloatArray, IndexArray, frozen
+from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen
+
+ROUNDING: Final = 1e-12  # relative: what two ways to add the same amounts may differ by
 
 
 class Status(IntEnum):
@@ -18,9 +21,13 @@ class Status(IntEnum):
 
 
 def status(equity: FloatArray, initial: FloatArray, maintenance: FloatArray) -> IndexArray:
-    """The status of each pool; equality with a requirement covers it."""
-    code = np.where(equity >= initial, Status.HEALTHY, Status.RESTRICTED)
-    return frozen(np.where(equity >= maintenance, code, Status.LIQUIDATION), np.int32)
+    """The status of each pool; equality with a requirement covers it, but for the rounding of sums."""
+    code = np.where(_covers(equity, initial), Status.HEALTHY, Status.RESTRICTED)
+    return frozen(np.where(_covers(equity, maintenance), code, Status.LIQUIDATION), np.int32)
+
+
+def _covers(equity: FloatArray, requirement: FloatArray) -> BoolArray:
+    return np.asarray(equity >= requirement - ROUNDING * np.abs(requirement))
 
 
 def margin_ratio(equity: FloatArray, maintenance: FloatArray) -> FloatArray:

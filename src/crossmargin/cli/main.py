@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from crossmargin.cli.over_time import over_time
 from crossmargin.core.errors import CrossmarginError
 from crossmargin.core.version import VERSION
 
@@ -31,6 +32,7 @@ rulebooks: Final = typer.Typer(
     no_args_is_help=False,
 )
 app.add_typer(rulebooks)
+app.add_typer(over_time)
 
 
 class Document(StrEnum):
@@ -350,8 +352,9 @@ def conformance(
     Exit code 1 where a case fails. `--new` writes a pack to begin with, whose numbers are Crossmargin's own until you
     replace them by those of your venue; `crossmargin schema pack` and `crossmargin schema case` say what it may hold.
 
-    Examples: `crossmargin conformance packs/`, `crossmargin conformance book.toml --new packs/mine --rulebook dydx-v4
-    --market market.toml`
+    A pack to begin with: `crossmargin conformance book.toml --new packs/mine --rulebook dydx-v4 --market market.toml`
+
+    Example: `crossmargin conformance packs/`
     """
     from crossmargin.cli import conformance_commands
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,7 +67,8 @@ def read_account(
     """
     held = read_holdings(book, snapshot, families=PERPETUALS, where=where)
     listed, refused = split_listed(held, perps)
-    contracts = by_coin(c for c in listed if c.coins != 0.0 or c.pnl != 0.0)
+    # Without their orders, which the venue does not see: they would weigh in the mean of the marks.
+    contracts = by_coin(replace(c, buys=0.0, sells=0.0) for c in listed if c.coins != 0.0 or c.pnl != 0.0)
     rows = _option_rows(book, options)
     read = {book.table.ids[row] for row in rows}
     stable = snapshot.asset_price(cash) if cash in snapshot.assets else 1.0
