@@ -135,6 +135,26 @@ def test_a_filtered_model_covers_what_it_says() -> None:
     assert 0.004 < rate < 0.018
 
 
+def test_what_a_model_says_of_its_tail_stands_beside_the_margin() -> None:
+    ready, model = stage(FOUND), Simulated(FOUND)
+    series = run(ready, model, rate=0.05, kept=(2, 0))
+    plain = run(ready, model)
+    np.testing.assert_array_equal(series.margin, plain.margin)
+    assert plain.forecast is None
+    found = series.forecast
+    assert found is not None
+    for at in (0, 100):
+        pnl = 100.0 * (np.asarray([QUANTITIES["long"], QUANTITIES["pair"]]) @ FOUND.columns(int(ready.moves[at])))
+        for row, account, place in ((0, 0, 1), (1, 2, 0)):
+            for kind, array in (("value_at_risk", found.value_at_risk), ("expected_shortfall", found.shortfall)):
+                expected = reduce_losses(-pnl[row], Measure(kind=kind, level=0.95))[0]
+                assert array[account, at] == pytest.approx(expected, rel=1e-12)
+            np.testing.assert_allclose(found.tail[place, at], np.sort(pnl[row])[:10], rtol=1e-12)
+            below = (pnl[row] < series.pnl[account, at]).sum()
+            assert found.probability[place, at] == pytest.approx((below + 0.5) / 101.0)
+    np.testing.assert_array_equal(found.value_at_risk[3], 0.0)
+
+
 def test_a_period_without_dates_is_refused() -> None:
     with pytest.raises(InvalidInput, match="1989"):
         stage(FOUND, start=7000, end=8000)

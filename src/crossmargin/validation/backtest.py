@@ -26,7 +26,7 @@ from crossmargin.valuation.pnl import pnl
 Progress: TypeAlias = Callable[[str, int, int], None]
 CELLS: Final = 2_000_000  # instrument × scenario worked off at a time: about 16 MB of R
 TAIL_KEPT: Final = 2.0  # of the tail, as a multiple of the rate: a draw beyond it is no exception
-_Csr: TypeAlias = tuple[IntArray, IntArray, FloatArray]
+Csr: TypeAlias = tuple[IntArray, IntArray, FloatArray]
 
 
 class Forecaster(Protocol):
@@ -148,7 +148,7 @@ def run(
     done and their number.
     """
     gains = realised_pnl(stage, threads=threads) if gains is None else gains
-    csr = _by_account(stage.book)
+    csr = by_account(stage.book)
     margin = np.empty((len(stage.book.accounts), len(stage.moves)))
     forecast: Forecast | None = None
     for first, last, columns in _batches(stage, model):
@@ -187,7 +187,7 @@ def _unfilled(shape: tuple[int, ...], rate: float, scenarios: int, kept: Sequenc
     )
 
 
-def _record(forecast: Forecast, date: int, csr: _Csr, matrix: FloatArray, gains: FloatArray, threads: int) -> None:
+def _record(forecast: Forecast, date: int, csr: Csr, matrix: FloatArray, gains: FloatArray, threads: int) -> None:
     """Write what the model says of one date into its forecast."""
     ptr, index, quantity = csr
     count = Measure(level=1.0 - forecast.rate).tail_count(forecast.scenarios)
@@ -233,7 +233,7 @@ def _matrix(stage: Stage, shock: FloatArray, threads: int) -> FloatArray:
     return pnl(stage.book.table, stage.snapshot, scenarios, threads=threads).values
 
 
-def _by_account(book: Book) -> _Csr:
+def by_account(book: Book) -> Csr:
     """Positions as rows of accounts: pointers, instruments, quantities."""
     lines = book.positions
     account = book.group_account[lines.owner]

@@ -22,11 +22,14 @@ from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 from crossmargin.portfolio.build import build_book
 from crossmargin.portfolio.document import BookDocument
+from crossmargin.scenarios.copulas import rank_correlation
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.history import FactorHistory
 
 LEG_USD: Final = 1e6
 TENOR_DAYS: Final = 30.0
+UNCLASSED: Final = "strategies"  # no model holds it: a grid that meets it says so
+RANKED_MIN: Final = 60  # moves, of three months: with fewer a correlation says next to nothing
 PERPETUAL: Final = "-PERP"  # a price factor of this name is the perpetual on the one without it
 Legs = Mapping[str, float]  # instrument → contracts
 
@@ -56,11 +59,15 @@ class _Price:
         return LEG_USD / (self.scale or self.level)
 
 
-def strategies(history: FactorHistory, *, random: int = 8, seed: int = 0) -> Strategies:
+def strategies(
+    history: FactorHistory, *, random: int = 8, seed: int = 0, classes: Mapping[str, str] | None = None
+) -> Strategies:
     """Portfolios over all factors of a history: outrights, basis, hedges, baskets, option strategies and random books.
 
     Options stand on what has a factor `vol:NAME`, calendars on what has `fwd:NAME`. `random` books draw every price
-    with the seed. Raises what `build_snapshot` raises.
+    with the seed. Levels are the last of the history, correlations (of ranks) those of all its moves: give it up to
+    the first margin. `classes` are the risk classes of underlyings, which only a fixed grid asks for. Raises what
+    `build_snapshot` and `rank_correlation` raise.
     """
     prices = _prices(history)
     now_ns = int(history.close_ns[-1])
@@ -73,7 +80,11 @@ def strategies(history: FactorHistory, *, random: int = 8, seed: int = 0) -> Str
                 {"id": f"{name} {side}", "groups": [{"id": "all", "mode": "portfolio", "positions": positions}]}
             )
             families.append(family)
-    market = {"as_of": format_instant(now_ns), "underlyings": [_underlying(p, now_ns) for p in prices]}
+    market = {
+        "as_of": format_instant(now_ns),
+        "underlyings": [_underlying(p, now_ns, (classes or {}).get(p.name, UNCLASSED)) for p in prices],
+        "correlations": _correlations(history, prices),
+    }
     rates = sorted({parse_factor(f, where="history").name for f in history.factors if f.startswith("rate:")})
     market["rates"] = [{"currency": c, "points": [{"tenor_years": 1.0, "rate": 0.0}]} for c in rates]
     snapshot = build_snapshot(msgspec.convert(market, MarketDocument), where="strategies")
@@ -96,9 +107,16 @@ def _prices(history: FactorHistory) -> list[_Price]:
     return found
 
 
-def _underlying(p: _Price, now_ns: int) -> dict[str, Any]:
+def _correlations(history: FactorHistory, prices: Sequence[_Price]) -> dict[str, Any]:
+    """Correlations of the moves of prices, from their ranks; the identity where there are too few to correlate."""
+    moves = history.select([f"{p.kind}:{p.name}" for p in prices]).moves()
+    matrix = rank_correlation(moves).matrix if len(moves) > RANKED_MIN else np.eye(len(prices))
+    return {"names": [p.name for p in prices], "matrix": matrix.tolist()}
+
+
+def _underlying(p: _Price, now_ns: int, risk_class: str) -> dict[str, Any]:
     """A flat curve and, where there is a volatility, a flat smile at the horizon of the options."""
-    document: dict[str, Any] = {"name": p.name, "kind": p.kind, "risk_class": "strategies", "spot": p.level}
+    document: dict[str, Any] = {"name": p.name, "kind": p.kind, "risk_class": risk_class, "spot": p.level}
     expiry, years = format_instant(now_ns + round(TENOR_DAYS * DAY_NS)), TENOR_DAYS / YEAR_DAYS
     vol = p.vol or 1.0
     if p.vol is not None or p.scale is not None:

@@ -1,0 +1,1 @@
+"""Models to compare a margin with, each made of the past alone."""

@@ -1,0 +1,46 @@
+"""The fixed grid: margins that no market moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crossmargin.core.arrays import FloatArray, frozen
+from crossmargin.core.errors import MissingFactors
+from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.plan import moved_names
+from crossmargin.measures.reduce import Measure, reduce_rows
+from crossmargin.scenarios.grid import build_grid
+from crossmargin.validation.backtest import Series, Stage, by_account
+from crossmargin.valuation.pnl import pnl
+
+WORST = Measure()
+
+
+def fixed_grid(stage: Stage, model: ModelDocument, name: str, *, gains: FloatArray, threads: int = 1) -> Series:
+    """The backtest of a model's grid: initial scan and jump terms of each account, the same on every date.
+
+    scan factor · worst regular loss + jump factor · (what far moves lose beyond it). The market is that of the stage,
+    so nothing after the first date enters. Raises `UnknownName` for risk classes that the grid does not hold, and
+    `MissingFactors` for correlations that the market lacks.
+    """
+    names, assets = moved_names(stage.book.table, stage.snapshot)
+    if len(names) > 1 and (model.grid.joint.together or model.grid.joint.pairs):
+        missing = [f"correlation:{one}" for one in names if one not in stage.snapshot.correlation_names]
+        if missing:
+            raise MissingFactors(missing, where="market")
+    grid = build_grid(model.grid, stage.snapshot, underlyings=names, assets=assets)
+    matrix = pnl(stage.book.table, stage.snapshot, grid, threads=threads).values
+    csr = by_account(stage.book)
+    regular, whole = (
+        np.maximum(reduce_rows(*csr, np.ascontiguousarray(part), WORST)[0], 0.0)
+        for part in (matrix[:, : grid.regular], matrix)
+    )
+    margin = model.scan.initial * regular + model.jump.initial * (whole - regular)
+    dates = len(stage.moves)
+    return Series(
+        model=name,
+        accounts=stage.book.accounts,
+        set_ns=frozen(stage.close_ns[stage.moves], np.int64),
+        margin=frozen(np.repeat(margin[:, None], dates, axis=1)),
+        pnl=gains,
+    )

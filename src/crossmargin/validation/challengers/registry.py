@@ -1,0 +1,45 @@
+"""Challengers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from crossmargin.core.check import known
+from crossmargin.validation.backtest import Forecaster
+from crossmargin.validation.challengers.refitted import gjr, pareto_tails, t_copula, vine
+from crossmargin.validation.challengers.walked import Setting
+
+Challenger: TypeAlias = Callable[[Setting, str], Forecaster]
+BASELINE: Final = "fhs-0.97"  # what the cost of others is measured against
+GRID: Final = "grid"  # made by `fixed_grid`: it has no columns that move
+
+
+def _history(setting: Setting, name: str) -> Forecaster:
+    return setting.walked(name, method="historical", filter="none")
+
+
+def _filtered(decay: float, setting: Setting, name: str) -> Forecaster:
+    return setting.walked(name, decay=decay)
+
+
+CHALLENGERS: Final[Mapping[str, Challenger]] = MappingProxyType(
+    {
+        "history": _history,
+        "fhs-0.94": partial(_filtered, 0.94),
+        BASELINE: partial(_filtered, 0.97),
+        "fhs-0.99": partial(_filtered, 0.99),
+        "gjr-t": gjr,
+        "pot": pareto_tails,
+        "t-copula": t_copula,
+        "vine": vine,
+    }
+)
+
+
+def challenger(name: str, setting: Setting) -> Forecaster:
+    """A challenger by its name, fitted where it is fitted; raises `UnknownName` with the nearest ones."""
+    known(name, CHALLENGERS, "challenger", where="backtest")
+    return CHALLENGERS[name](setting, name)

@@ -1,0 +1,90 @@
+"""Models that are walked forward: plain history, filters at any decay, and every recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from crossmargin.core.arrays import BoolArray, FloatArray
+from crossmargin.core.errors import InvalidInput
+from crossmargin.measures.reduce import Measure
+from crossmargin.scenarios.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibration import Scale
+from crossmargin.scenarios.history import FactorHistory
+from crossmargin.scenarios.walk import Walk, walk
+from crossmargin.validation.backtest import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Walked:
+    """A calibration after every move of a history: the columns of its walk."""
+
+    name: str
+    measure: Measure
+    walk: Walk
+
+    def columns(self, t: int) -> FloatArray:
+        """Shocks [factor, scenario] over the horizon that begins after move t."""
+        return self.walk.columns(t)
+
+
+def silent(_: str, __: int, ___: int) -> None:
+    """The progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Setting:
+    """What challengers share: the history, and the look-back, horizon, proxies and measure of the model they meet.
+
+    Margins are set after moves `first` … `last`; draws take `seed`. `base` is the walk of `textbook` at a decay of
+    0.97, from whose residuals and volatilities tails and copulas are fitted. Fits that take time tell `progress`.
+    """
+
+    history: FactorHistory
+    spec: CalibrationSpec
+    measure: Measure
+    base: Walk
+    first: int
+    last: int
+    seed: int = 0
+    progress: Progress = field(default=silent)
+
+    def walked(self, name: str, *, decay: float = 0.97, **changes: object) -> Walked:
+        """The challenger whose specification differs from the textbook one by `decay` a day and by `changes`."""
+        spec = msgspec.structs.replace(textbook(self.spec, self.history, decay=decay), **changes)
+        return Walked(name=name, measure=self.measure, walk=walk(self.history, spec))
+
+
+def textbook(spec: CalibrationSpec, history: FactorHistory, *, decay: float = 0.97) -> CalibrationSpec:
+    """A specification without its tools against procyclicality: EWMA at a `decay` a day, or for a bar if that is more.
+
+    Its look-back, horizon, least moves, proxies and seed stay."""
+    each = decay ** min(history.bar_days, 1.0)
+    return msgspec.structs.replace(
+        spec, method="filtered", filter="ewma", decay=each, scale=Scale(), regime=False, stress_bars=250
+    )
+
+
+def judgeable(walks: tuple[Walk, ...]) -> BoolArray:
+    """After which moves [move] every walk has its look-back, and a full proxy for each factor that was listed too late.
+
+    Raises `InvalidInput` for walks over different bars."""
+    bars = {len(found.close_ns) for found in walks}
+    if len(bars) > 1:
+        raise InvalidInput(
+            "bars", where="backtest", value=sorted(bars), limit="the same for all models", remedy="Use one history."
+        )
+    return np.asarray(np.logical_and.reduce([found.ready() & _filled(found) for found in walks]))
+
+
+def _filled(found: Walk) -> BoolArray:
+    """After which moves each factor has no gap in the look-back, or a proxy that has none [move]."""
+    gaps = np.cumsum(np.vstack([np.zeros((1, found.residual.shape[1])), np.isnan(found.residual)]), axis=0)
+    first = np.maximum(np.arange(1, len(gaps)) - found.spec.lookback, 0)
+    whole = gaps[1:] == gaps[first]
+    names = found.history.factors
+    proxies = [found.spec.proxies.get(name, found.spec.default_proxy) for name in names]
+    standing = [whole[:, names.index(proxy)] if proxy in names else whole[:, i] for i, proxy in enumerate(proxies)]
+    return np.asarray((whole | np.stack(standing, axis=1)).all(axis=1))
