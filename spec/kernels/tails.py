@@ -12,7 +12,7 @@ def gpd_share_beyond(y: float, xi: float, beta: float) -> float:
     """1 − F(y) = (1 + ξ·y/β)^(−1/ξ), e^(−y/β) at ξ = 0."""
     if abs(xi) < 1e-12:
         return math.exp(-y / beta)
-    return math.pow(max(0.0, 1.0 + xi * y / beta), -1.0 / xi)
+    return math.exp(-math.log1p(xi * y / beta) / xi) if xi * y > -beta else 0.0
 
 
 def gpd_log_likelihood(excess: Sequence[float], xi: float, beta: float) -> float:
@@ -62,7 +62,7 @@ def spliced_quantiles(
     k, m = low[0], high[0]
 
     def excess(share: float, xi: float, beta: float) -> float:
-        return -beta * math.log(share) if abs(xi) < 1e-12 else beta / xi * (math.pow(share, -xi) - 1.0)
+        return -beta * math.log(share) if abs(xi) < 1e-12 else beta / xi * math.expm1(-xi * math.log(share))
 
     if p < k / n:
         return ordered[k] - excess(p * n / k, low[1], low[2])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -52,8 +53,11 @@ def test_danish_fire_losses(shared):
 def test_expected_shortfall_is_the_mean_beyond_value_at_risk(shape, level):
     one = tail(shape)
     law = stats.genpareto(shape)
-    beyond = integrate.quad(lambda q: 2.0 + float(law.ppf(1.0 - (1.0 - q) / 0.1)), level, 1.0, limit=200)[0]
-    assert one.expected_shortfall(level)[0] == pytest.approx(beyond / (1.0 - level), rel=2e-3)
+    share = (1.0 - level) / 0.1
+    beyond = integrate.quad(
+        lambda v: math.exp(-v) * (2.0 + float(law.isf(share * math.exp(-v)))), 0.0, 400.0, limit=500
+    )
+    assert one.expected_shortfall(level)[0] == pytest.approx(beyond[0], rel=1e-6)
     assert one.value_at_risk(level)[0] == pytest.approx(2.0 + law.ppf(1.0 - (1.0 - level) / 0.1), rel=1e-6)
 
 
