@@ -17,6 +17,7 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.ruled.margin import RuledMargin
+from crossmargin.engine.sampling import tails
 from crossmargin.margin.requirement import TERMS
 from crossmargin.portfolio.book import Mode
 
@@ -70,8 +71,8 @@ def results_table(result: MarginResult | RuledMargin, *, by: By = "account") -> 
     """The margin of every account or group as a table.
 
     USD throughout. `…_initial_usd` and `…_maintenance_usd` are the terms of the requirement, after their factors;
-    `margin_ratio` is null where something is required and there is no equity; `worst_scenario` is the one that set
-    the scan of the account's group with the largest scan. Under a rulebook the columns are those of `ruled_columns`.
+    `margin_ratio` is null where something is required and there is no equity; `worst_scenario` is that
+    of the account's group that loses most. Under a rulebook the columns are those of `ruled_columns`.
     """
     import polars as pl  # noqa: PLC0415 a report that is not written does without polars
 
@@ -109,8 +110,8 @@ def account_columns(result: MarginResult | RuledMargin) -> Columns:
     factor, wrong_way = result.plan.model.wrong_way.factor, result.by_account(figures.wrong_way)
     columns["wrong_way_initial_usd"] = factor.initial * wrong_way
     columns["wrong_way_maintenance_usd"] = factor.maintenance * wrong_way
-    group = _largest_scan(result)
     scenario, loss = _worst(result)
+    group = _largest(result, loss)
     columns["worst_scenario"] = [scenario[g] if g >= 0 else None for g in group]
     columns["worst_loss_usd"] = np.where(group >= 0, np.append(loss, 0.0)[group], 0.0)
     columns["positions"] = _count(of_group, np.diff(book.positions.ptr), accounts)
@@ -177,16 +178,15 @@ def ruled_columns(result: RuledMargin) -> Columns:
 
 
 def _worst(result: MarginResult) -> tuple[list[str | None], FloatArray]:
-    """The scenario that set the scan of each group and its loss; none for groups margined by rule."""
+    """The scenario in which each group loses most and its loss there; none for groups margined by rule."""
     found, labels = result.groups, result.plan.scenarios.labels
     scanned = (result.book.group_mode == Mode.PORTFOLIO) & (found.worst >= 0)
     names = [labels[w] if s else None for w, s in zip(found.worst, scanned, strict=True)]
-    return names, np.where(scanned, found.scan_loss, 0.0)
+    return names, np.where(scanned, tails(result).worst, 0.0)
 
 
-def _largest_scan(result: MarginResult) -> IndexArray:
-    """The group of each account with the largest scan loss, −1 without one; the first of equals."""
-    _, loss = _worst(result)
+def _largest(result: MarginResult, loss: FloatArray) -> IndexArray:
+    """The group of each account with the largest of `loss` [group], −1 without one; the first of equals."""
     of_group = result.book.group_account
     order = np.lexsort((-np.arange(len(loss)), loss, of_group))[::-1]
     group = np.full(len(result.book.accounts), -1, np.int32)

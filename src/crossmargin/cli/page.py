@@ -65,7 +65,7 @@ def explain_page(report: ExplainReport, snapshot: Snapshot | None = None) -> str
 
 
 def _explained(report: ExplainReport, snapshot: Snapshot | None) -> list[Section]:
-    sections = [page_sections.requirement(report.account), page_sections.happens(report)]
+    sections = [page_sections.requirement(report.account, report.provenance.sampling), page_sections.happens(report)]
     sections += [page_sections.causes(report), page_sections.distances(report)]
     if report.capacity:
         sections.append(page_sections.capacity(report))
@@ -104,7 +104,7 @@ def _plain_page(account: AccountReport, provenance: Provenance) -> str:
             page_sections.headline(account, account_summary(account, provenance)),
         )
     )
-    sections = [page_sections.requirement(account), page_sections.collateral(account)]
+    sections = [page_sections.requirement(account, provenance.sampling), page_sections.collateral(account)]
     return document(f"{account.id} · margin", top, sections, provenance)
 
 
@@ -146,7 +146,7 @@ def _account_section(
 ) -> Section:
     """One account of several: the parts of its page under smaller headings."""
     if report is None:
-        parts = [page_sections.requirement(account), page_sections.collateral(account)]
+        parts = [page_sections.requirement(account, provenance.sampling), page_sections.collateral(account)]
         words = account_summary(account, provenance)
     else:
         parts, words = _explained(report, snapshot), explain_summary(report)
@@ -257,9 +257,10 @@ def simulate_page(report: SimulateReport) -> str:
     note = "Initial margin; the figure is the change."
     terms = figure("Requirement by term, before and after", note, draw, _compared_table(before, after))
     side = card(table("Before and after", columns, rows))
+    held = page_sections.requirement(after, report.provenance.sampling)
     sections = [
         Section("change", "Before and after", join((gauges, grid(terms, side), *_changed_cards(before, after)))),
-        Section("requirement", "After: what must be held", page_sections.requirement(after).body),
+        Section("requirement", "After: what must be held", held.body),
     ]
     return document(f"{after.id} · what if", top, sections, report.provenance)
 

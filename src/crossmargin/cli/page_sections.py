@@ -21,6 +21,7 @@ from crossmargin.cli.page_parts import (
     warned,
 )
 from crossmargin.cli.ruling import SCAN, share_whole, warnings
+from crossmargin.cli.sampling import sampling_notes
 from crossmargin.cli.sentences import (
     account_collateral,
     account_groups,
@@ -61,6 +62,7 @@ from crossmargin.engine.reports import (
     PositionLine,
     Provenance,
     RiskArray,
+    Sampling,
     ScenarioLine,
     Share,
     SpotCurve,
@@ -90,14 +92,18 @@ def headline(account: AccountReport, words: Sequence[str]) -> Markup:
     )
 
 
-def requirement(account: AccountReport) -> Section:
+def requirement(account: AccountReport, sampling: Sampling | None) -> Section:
     """Terms of the whole account, then pools and groups."""
     terms = merged_terms(account)
     draw = partial(charts.waterfall, terms, account.initial_usd, account.maintenance_usd, account.equity_usd)
     note = "Each term adds to the ones above it. The dashed line is the equity that stands against their sum."
     waterfall = figure("What the requirement is made of", note, draw, _terms_table(account, terms))
-    groups = card(join(_group_part(group, ruled=account.ruling is not None) for group in account_groups(account)))
-    return Section("requirement", "What must be held", join((grid(waterfall, groups), _pools_card(account))))
+    is_ruled = account.ruling is not None
+    groups = card(join(_group_part(group, sampling, ruled=is_ruled) for group in account_groups(account)))
+    notes = join(element("p", text, class_="note") for text in sampling_notes(sampling))
+    sample = card(join((element("h3", "What the scenarios are"), notes))) if notes else Markup("")
+    parts = (grid(waterfall, groups), sample, _pools_card(account))
+    return Section("requirement", "What must be held", join(parts))
 
 
 def _terms_table(account: AccountReport, terms: Sequence[Term]) -> Markup:
@@ -111,12 +117,12 @@ def _part(value: float, whole: float) -> str:
     return percent(value / whole) if whole else ""
 
 
-def _group_part(group: GroupReport, *, ruled: bool) -> Markup:
+def _group_part(group: GroupReport, sampling: Sampling | None, *, ruled: bool) -> Markup:
     columns = (Column("term", words=True), Column("initial, USD"), Column("maintenance, USD"))
     rows = [[term_name(t), usd(t.initial), usd(t.maintenance)] for t in group.terms if t.initial or t.maintenance]
     rows.append(["required", usd(group.initial_usd), usd(group.maintenance_usd)])
     made = table(f"Terms of group {group.id}", columns, rows, total=True, shown=False)
-    words = element("p", group_words(group, ruled=ruled), class_="note")
+    words = element("p", group_words(group, sampling, ruled=ruled), class_="note")
     return element("div", element("h3", f"Group {group.id}"), words, made, class_="part")
 
 

@@ -13,12 +13,14 @@ from crossmargin.cli.wording import (
     MINUS,
     NEVER,
     chain_name,
+    days,
     label_text,
     level,
     named,
     percent,
     quantity,
     relative,
+    risk_words,
     term_name,
     trimmed,
     usd,
@@ -32,6 +34,7 @@ from crossmargin.engine.reports import (
     PoolReport,
     Provenance,
     RiskArray,
+    Sampling,
     ScenarioLine,
     Status,
     StressAccount,
@@ -45,6 +48,8 @@ STATUS_WORDS: Final[dict[Status, str]] = {
 }
 
 _SEVERITY: Final[dict[Status, int]] = {"healthy": 0, "restricted": 1, "liquidation": 2}
+
+_PAST: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*Z")
 
 _NUMBER: Final = r"([+-][\d.]+) %"
 
@@ -87,6 +92,8 @@ def scenario_clause(label: str) -> str:
     'if BTC fell 16 % and ETH fell 18.2 %, moving closer together than usual'
     >>> scenario_clause("USD rates steeper")
     'if USD rates steepened'
+    >>> scenario_clause("2020-03-13T00:00:00Z")
+    'if the moves up to 2020-03-13 00:00 came again'
     >>> scenario_clause("Black Thursday")
     'in the scenario “Black Thursday”'
     """
@@ -109,6 +116,8 @@ def scenario_clause(label: str) -> str:
         return f"if {_moved(f'the {found[2]} of {found[1]}', found[3])}"
     if (found := _PEG.fullmatch(label)) and (found[2] or found[1].startswith("all ")):
         return f"if {_moved(f'the peg of {found[1]}' if found[2] else found[1], found[3])}"
+    if found := _PAST.fullmatch(label):
+        return f"if the moves up to {found[1]} {found[2]} came again"
     return f"in the scenario “{label_text(label)}”"
 
 
@@ -162,16 +171,34 @@ def status_counts(accounts: Sequence[AccountReport]) -> dict[Status, int]:
     return {status: sum(a.status == status for a in accounts) for status in _SEVERITY}
 
 
-def group_words(group: GroupReport, *, ruled: bool = False) -> str:
-    """How a group is margined, and the scenario that set its requirement; `ruled` where a rulebook did."""
+def group_words(group: GroupReport, sampling: Sampling | None, *, ruled: bool = False) -> str:
+    """How a group is margined, and what set its requirement; `ruled` where a rulebook did."""
     orders = f" and {named(group.orders, 'order')}" if group.orders else ""
     what = f"{group.mode.capitalize()} margin of {named(group.positions, 'position')}{orders}."
     if not group.worst_scenario:
         return what
-    verb = "lose" if group.worst_loss_usd >= 0.0 else "gain"
     filled = ", its orders filled at their worst" if group.orders and not ruled else ""
+    if sampling is not None:
+        return f"{what} Its scan is {estimate_words(group, sampling)}{filled}. {_largest_loss(group)}"
+    verb = "lose" if group.worst_loss_usd >= 0.0 else "gain"
     clause = scenario_clause(group.worst_scenario)
     return f"{what} At worst it would {verb} {usd(abs(group.worst_loss_usd))} USD {clause}{filled}."
+
+
+def estimate_words(group: GroupReport, sampling: Sampling) -> str:
+    """The scan of a group as the estimate that it is, with its standard error."""
+    error = "" if group.standard_error_usd is None else f" ± {usd(group.standard_error_usd)}"
+    over = "" if sampling.horizon_days is None else f" over {days(sampling.horizon_days)}"
+    every = named(sampling.scenarios, "scenario")
+    if sampling.measure == "value_at_risk":
+        measure, of = f"a {risk_words(sampling)}", f"exceeded in {sampling.tail - 1:,} of {every}"
+    else:
+        measure, of = f"an {risk_words(sampling)}", f"the mean of the {sampling.tail:,} largest losses in {every}"
+    return f"{measure} of {usd(group.scan_usd)}{error} USD{over}, {of}"
+
+
+def _largest_loss(group: GroupReport) -> str:
+    return f"The largest loss is {usd(group.worst_loss_usd)} USD, {scenario_clause(group.worst_scenario)}."
 
 
 def pool_asset(pool: PoolReport) -> str:
@@ -258,13 +285,18 @@ def _worst_sentences(account: AccountReport, provenance: Provenance) -> Iterator
     groups = [g for g in account_groups(account) if g.worst_scenario and g.worst_loss_usd > 0.0]
     if not groups:
         return
-    worst = max(groups, key=lambda g: g.worst_loss_usd)
+    worst = max(groups, key=lambda g: g.scan_usd or g.worst_loss_usd)
     if account.ruling is not None:
         every = named(provenance.scenarios, "scenario")
         clause = scenario_clause(worst.worst_scenario)
         yield f"Of {every} of the rulebook the worst loses {usd(worst.worst_loss_usd)} USD, {clause}."
         return
     who = "The book" if len(account_groups(account)) == 1 else f"Group {worst.id}"
+    if provenance.sampling is not None:
+        filled = ", its open orders filled at their worst" if worst.orders else ""
+        yield f"{who} has {estimate_words(worst, provenance.sampling)}{filled}: that sets its requirement."
+        yield _largest_loss(worst)
+        return
     orders = " and its open orders were filled at their worst" if worst.orders else ""
     yield (
         f"{who} would lose {usd(worst.worst_loss_usd)} USD {scenario_clause(worst.worst_scenario)}{orders};"

@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from crossmargin.cli.sampling import sampling_notes
 from crossmargin.cli.wording import Column, label_text, measure_words, moment, percent, printable, usd
 from crossmargin.engine.reports import Provenance, Status
 
@@ -112,6 +113,5 @@ def footer(provenance: Provenance) -> Iterator[RenderableType]:
     hashes = (("market", p.snapshot_hash), ("scenarios", p.scenario_hash), ("book", p.book_hash))
     told = ", ".join(f"{name} {digest[:12]}" for name, digest in hashes)
     model = f"Model {label_text(p.model)} {p.model_hash[:12]}, {measure_words(p)}"
-    yield Padding(
-        Text(f"As of {moment(p.as_of_ms)}. {model}; {told}. Crossmargin {p.version}.", style="dim"), (1, 1, 0, 1)
-    )
+    said = f"As of {moment(p.as_of_ms)}. {model}; {told}. Crossmargin {p.version}."
+    yield Padding(Text(" ".join((*sampling_notes(p.sampling), said)), style="dim"), (1, 1, 0, 1))

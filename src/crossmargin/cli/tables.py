@@ -72,6 +72,7 @@ from crossmargin.engine.reports import (
     PoolReport,
     Provenance,
     RiskArray,
+    Sampling,
     ScenarioLine,
     Share,
     SimulateReport,
@@ -192,10 +193,10 @@ def _account(account: AccountReport, provenance: Provenance) -> Iterator[Rendera
     if len(account.pools) > 1:
         yield from _terms(merged_terms(account), account, title="Requirement of the whole account by term, USD")
     for pool in account.pools:
-        yield from _pool(pool, ruled=account.ruling is not None)
+        yield from _pool(pool, provenance.sampling, ruled=account.ruling is not None)
 
 
-def _pool(pool: PoolReport, *, ruled: bool) -> Iterator[RenderableType]:
+def _pool(pool: PoolReport, sampling: Sampling | None, *, ruled: bool) -> Iterator[RenderableType]:
     yield Text.assemble(" Pool ", (pool.id, "bold"), f" in {pool_asset(pool)}  ", status_text(pool.status))
     columns = (
         Column("equity USD"),
@@ -210,7 +211,7 @@ def _pool(pool: PoolReport, *, ruled: bool) -> Iterator[RenderableType]:
     if pool.collateral:
         yield _collateral(pool.collateral)
     for group in pool.groups:
-        yield from _group(group, ruled=ruled)
+        yield from _group(group, sampling, ruled=ruled)
     if pool.terms:
         yield _requirement(f"What pool {pool.id} requires beyond its groups", pool.terms, pool)
 
@@ -245,9 +246,9 @@ def _collateral(lines: Sequence[CollateralLine]) -> RenderableType:
     return table("Collateral", columns, [*rows, ["total", "", "", "", *map(usd, sums)]], total=True)
 
 
-def _group(group: GroupReport, *, ruled: bool) -> Iterator[RenderableType]:
+def _group(group: GroupReport, sampling: Sampling | None, *, ruled: bool) -> Iterator[RenderableType]:
     yield _requirement(f"Group {group.id}", group.terms, group)
-    yield prose((group_words(group, ruled=ruled),))
+    yield prose((group_words(group, sampling, ruled=ruled),))
 
 
 def _requirement(title: str, terms: Sequence[Term], whole: GroupReport | PoolReport) -> RenderableType:

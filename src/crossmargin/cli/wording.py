@@ -10,7 +10,7 @@ import math
 import re
 from typing import Final, NamedTuple
 
-from crossmargin.engine.reports import Provenance, Term
+from crossmargin.engine.reports import Provenance, Sampling, Term
 
 MINUS: Final = "−"
 
@@ -185,9 +185,36 @@ def named(count: int, noun: str, nouns: str = "") -> str:
 
 def measure_words(provenance: Provenance) -> str:
     """The measure and the number of scenarios it reads, or a rule without scenarios."""
+    if provenance.sampling is not None:
+        return sampling_words(provenance.sampling)
     if not provenance.scenarios:
         return provenance.measure.replace("_", " ")
     return f"{provenance.measure.replace('_', ' ')} of {named(provenance.scenarios, 'scenario')}"
+
+
+def sampling_words(sampling: Sampling) -> str:
+    """A statistical measure, its level, its scenarios and their horizon.
+
+    >>> sampling_words(Sampling(measure="value_at_risk", level=0.99, scenarios=1000, tail=10, horizon_days=1.0))
+    'value at risk at 99 % of 1,000 scenarios over 1 day'
+    """
+    over = "" if sampling.horizon_days is None else f" over {days(sampling.horizon_days)}"
+    return f"{risk_words(sampling)} of {named(sampling.scenarios, 'scenario')}{over}"
+
+
+def risk_words(sampling: Sampling) -> str:
+    """`expected shortfall at 97.5 %`."""
+    return f"{sampling.measure.replace('_', ' ')} at {percent(sampling.level, digits=3)}"
+
+
+def days(horizon: float) -> str:
+    """A horizon in days, or in hours below one.
+
+    >>> days(1.0), days(5.0), days(0.25)
+    ('1 day', '5 days', '6 hours')
+    """
+    amount, noun = (horizon, "day") if horizon >= 1.0 else (24.0 * horizon, "hour")
+    return f"{trimmed(f'{amount:.2f}')} {noun}{'' if amount == 1.0 else 's'}"
 
 
 def term_name(term: Term) -> str:

@@ -24,6 +24,7 @@ from crossmargin.engine.reports import (
 )
 from crossmargin.engine.ruled.accounts import ruled_account, ruled_provenance
 from crossmargin.engine.ruled.margin import RuledMargin
+from crossmargin.engine.sampling import Tails, sampling, tails
 from crossmargin.engine.verdict import STATUS_NAMES, ratio_of
 from crossmargin.margin.requirement import TERMS
 from crossmargin.market.snapshot import USD
@@ -52,6 +53,7 @@ def provenance(result: MarginResult | RuledMargin) -> Provenance:
         book_hash=result.book.hash(),
         scenarios=len(ready.scenarios),
         measure=measure.kind if measure.kind == "worst" else f"{measure.kind} {measure.level:.4g}",
+        sampling=sampling(ready),
     )
 
 
@@ -62,17 +64,19 @@ def margin_report(result: MarginResult | RuledMargin, accounts: Iterable[str] | 
     names = book.accounts if accounts is None else tuple(accounts)
     for name in names:
         check.known(name, row, "account", where="book", remedy="Name an account of the book.")
+    told = tails(result) if isinstance(result, MarginResult) else None
     return MarginReport(
-        provenance=provenance(result), accounts=tuple(account_report(result, row[name]) for name in names)
+        provenance=provenance(result), accounts=tuple(account_report(result, row[name], told) for name in names)
     )
 
 
-def account_report(result: MarginResult | RuledMargin, account: int) -> AccountReport:
-    """The report of one account."""
+def account_report(result: MarginResult | RuledMargin, account: int, told: Tails | None = None) -> AccountReport:
+    """The report of one account; `told` is what `tails` says of the result, where it is known."""
     if isinstance(result, RuledMargin):
         return ruled_account(result, account)
+    found = told or tails(result)
     first, last = np.searchsorted(result.book.pool_account, [account, account + 1])
-    pools = tuple(_pool(result, p) for p in range(int(first), int(last)))
+    pools = tuple(_pool(result, p, found) for p in range(int(first), int(last)))
     equity, maintenance = sum(p.equity_usd for p in pools), sum(p.maintenance_usd for p in pools)
     initial = sum(p.initial_usd for p in pools)
     worst = max((int(s) for s in result.pools.status[first:last]), default=int(Status.HEALTHY))
@@ -88,7 +92,7 @@ def account_report(result: MarginResult | RuledMargin, account: int) -> AccountR
     )
 
 
-def _pool(result: MarginResult, pool: int) -> PoolReport:
+def _pool(result: MarginResult, pool: int, found: Tails) -> PoolReport:
     book, figures = result.book, result.pools
     factor, wrong_way = result.plan.model.wrong_way.factor, float(figures.wrong_way[pool])
     equity, initial, maintenance = (float(x[pool]) for x in (figures.equity, figures.initial, figures.maintenance))
@@ -108,12 +112,12 @@ def _pool(result: MarginResult, pool: int) -> PoolReport:
         margin_ratio=ratio_of(equity, maintenance),
         status=STATUS_NAMES[int(figures.status[pool])],
         terms=tuple(t for t in terms if t.initial or t.maintenance),
-        groups=tuple(_group(result, int(g)) for g in np.flatnonzero(book.group_pool == pool)),
+        groups=tuple(_group(result, int(g), found) for g in np.flatnonzero(book.group_pool == pool)),
         collateral=tuple(_holding(result, line) for line in range(*book.holdings.ptr[pool : pool + 2])),
     )
 
 
-def _group(result: MarginResult, group: int) -> GroupReport:
+def _group(result: MarginResult, group: int, told: Tails) -> GroupReport:
     book, found = result.book, result.groups
     worst = int(found.worst[group])
     portfolio = book.group_mode[group] == Mode.PORTFOLIO
@@ -128,9 +132,11 @@ def _group(result: MarginResult, group: int) -> GroupReport:
             if found.initial[group, i] or found.maintenance[group, i]
         ),
         worst_scenario=result.plan.scenarios.labels[worst] if portfolio and worst >= 0 else "",
-        worst_loss_usd=float(found.scan_loss[group]) if portfolio else 0.0,
+        worst_loss_usd=float(told.worst[group]),
         positions=int(np.diff(book.positions.ptr)[group]),
         orders=int(np.diff(book.orders.ptr)[group]),
+        scan_usd=float(found.scan_loss[group]) if portfolio else 0.0,
+        standard_error_usd=None if np.isnan(told.error[group]) else float(told.error[group]),
     )
 
 

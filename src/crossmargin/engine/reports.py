@@ -42,9 +42,11 @@ class CollateralLine(_Part, frozen=True, kw_only=True):
 
 
 class GroupReport(_Part, frozen=True, kw_only=True):
-    """One margin group: its requirement by term, and the scenario that set the scan.
+    """One margin group: its requirement by term, and the scenario in which it loses most.
 
-    `worst_loss_usd` is the loss in that scenario (0 and "" for a group margined by rule).
+    `worst_loss_usd` is the loss in that scenario (0 and "" for a group margined by rule), `scan_usd` the measure before
+    factors, which is the same for the worst case. `standard_error_usd` is the sampling error of the measure, None where
+    scenarios are no sample: under the worst case, for a grid, by rule.
     """
 
     id: str
@@ -56,6 +58,8 @@ class GroupReport(_Part, frozen=True, kw_only=True):
     worst_loss_usd: float
     positions: int
     orders: int
+    scan_usd: float = 0.0
+    standard_error_usd: float | None = None
 
 
 class PoolReport(_Part, frozen=True, kw_only=True):
@@ -128,8 +132,39 @@ class AccountReport(_Part, frozen=True, kw_only=True):
     ruling: Ruling | None = None
 
 
+class Proxied(_Part, frozen=True, kw_only=True):
+    """A factor of which a `share` of the dates was filled from a proxy, at a beta and with a resampled own part."""
+
+    factor: str
+    proxy: str
+    beta: float
+    share: float
+
+
+class Sampling(_Part, frozen=True, kw_only=True):
+    """What a statistical measure reads: `tail` of the `scenarios` lie beyond its level.
+
+    Where they are of a calibration, `method`, horizon and `source` say what each stands for, and `unmoved` names the
+    factors of the market that the account depends on and no scenario moves. Standard errors take the scenarios as
+    independent: windows of `horizon_bars` bars overlap where the rule is "overlapping", and a draw adds nothing to what
+    the model was fitted to.
+    """
+
+    measure: Literal["value_at_risk", "expected_shortfall"]
+    level: float
+    scenarios: int
+    tail: int
+    method: Literal["grid", "historical", "filtered", "monte_carlo"] = "grid"
+    horizon_days: float | None = None
+    horizon_bars: int = 1
+    horizon_rule: Literal["overlapping", "bootstrap", "square_root"] = "overlapping"
+    source: str = ""
+    unmoved: tuple[str, ...] = ()
+    proxied: tuple[Proxied, ...] = ()
+
+
 class Provenance(_Part, frozen=True, kw_only=True):
-    """What a result was computed from: the same hashes give the same bits."""
+    """What a result was computed from: the same hashes give the same bits; `sampling` under a statistical measure."""
 
     version: str
     as_of_ms: int
@@ -140,6 +175,7 @@ class Provenance(_Part, frozen=True, kw_only=True):
     book_hash: str
     scenarios: int
     measure: str
+    sampling: Sampling | None = None
 
 
 class MarginReport(_Part, frozen=True, kw_only=True):
