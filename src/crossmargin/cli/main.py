@@ -5,10 +5,21 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import typer
 
+from crossmargin.cli.arguments import (
+    DEFAULT_MODEL,
+    AccountOption,
+    AnyModelOption,
+    BookArgument,
+    HtmlOption,
+    InstrumentsOption,
+    JsonOption,
+    MarketOption,
+    ModelOption,
+)
 from crossmargin.cli.over_time import over_time
 from crossmargin.core.errors import CrossmarginError
 from crossmargin.core.version import VERSION
@@ -59,38 +70,6 @@ class Rows(StrEnum):
 
     ACCOUNT = "account"
     GROUP = "group"
-
-
-BookArgument: TypeAlias = Annotated[
-    Path, typer.Argument(help="The book: .toml, .json, .csv or .parquet.", show_default=False, metavar="BOOK")
-]
-MarketOption: TypeAlias = Annotated[
-    Path, typer.Option("--market", "-m", help="The market: .toml or .json.", show_default=False, metavar="FILE")
-]
-ModelOption: TypeAlias = Annotated[
-    str, typer.Option("--model", help="A built-in margin model, or a .toml or .json file.", metavar="NAME|FILE")
-]
-AnyModelOption: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="A built-in margin model, a .toml or .json file, or a rulebook: its ID (parameters of the market's day), "
-        "ID@DATE, or ID=FILE with parameters of your own.",
-        metavar="NAME|FILE|ID@DATE",
-    ),
-]
-InstrumentsOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(help="Instruments and products that a flat book names but the catalogue lacks.", metavar="FILE"),
-]
-AccountOption: TypeAlias = Annotated[
-    str | None, typer.Option("--account", "-a", help="One account of the book.", metavar="ID")
-]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-HtmlOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--html", help="Also write the report as one self-contained page.", metavar="FILE")
-]
-DEFAULT_MODEL: Final = "crossmargin-grid"
 
 
 def _show_version(wanted: bool) -> None:

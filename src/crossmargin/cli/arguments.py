@@ -1,0 +1,40 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+DEFAULT_MODEL: Final = "crossmargin-grid"
+
+BookArgument: TypeAlias = Annotated[
+    Path, typer.Argument(help="The book: .toml, .json, .csv or .parquet.", show_default=False, metavar="BOOK")
+]
+MarketOption: TypeAlias = Annotated[
+    Path, typer.Option("--market", "-m", help="The market: .toml or .json.", show_default=False, metavar="FILE")
+]
+ModelOption: TypeAlias = Annotated[
+    str, typer.Option("--model", help="A built-in margin model, or a .toml or .json file.", metavar="NAME|FILE")
+]
+AnyModelOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="A built-in margin model, a .toml or .json file, or a rulebook: its ID (parameters of the market's day), "
+        "ID@DATE, or ID=FILE with parameters of your own.",
+        metavar="NAME|FILE|ID@DATE",
+    ),
+]
+InstrumentsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Instruments and products that a flat book names but the catalogue lacks.", metavar="FILE"),
+]
+AccountOption: TypeAlias = Annotated[
+    str | None, typer.Option("--account", "-a", help="One account of the book.", metavar="ID")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+HtmlOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--html", help="Also write the report as one self-contained page.", metavar="FILE")
+]
