@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crossmargin.core.instant import DAY_NS
 from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
 from crossmargin.scenarios.calibrated import build_calibrated
-from crossmargin.scenarios.calibration import HorizonRule, Scale
+from crossmargin.scenarios.calibration import CorrelationStress, HorizonRule, Scale, TailRule
 from crossmargin.scenarios.history import build_history
 from crossmargin.scenarios.walk import walk
 from tests.scenarios.test_calibrate import NAMES, history
@@ -22,6 +22,11 @@ SPECS = (
     CalibrationSpec(lookback=60, filter="none", stress_bars=40, scale=SCALE),
     CalibrationSpec(lookback=60, horizon_bars=3, stress_bars=40),
     CalibrationSpec(lookback=60, horizon_bars=3, horizon_rule="bootstrap", draws=200, seed=3),
+    CalibrationSpec(lookback=150, marginals="spliced", tails=TailRule(share=0.2), horizon_bars=2),
+    CalibrationSpec(lookback=150, filter="none", marginals="spliced", tails=TailRule(share=0.2)),
+    CalibrationSpec(lookback=100, stressed_share=0.25, stress_bars=30, default_proxy="spot:BTC", least_bars=30),
+    CalibrationSpec(lookback=60, correlation_stress=CorrelationStress(), horizon_bars=2),
+    CalibrationSpec(method="monte_carlo", lookback=120, draws=256, seed=2),
 )
 
 
@@ -31,8 +36,16 @@ def test_it_equals_the_calibration_of_the_cut_history(spec: CalibrationSpec, mov
     told = history(seed, listed=listed if spec.default_proxy else 0)
     found = walk(told, spec).columns(move)
     cut = told.until(int(told.close_ns[move + 1]))
-    expected = build_calibrated(calibrate(cut, spec), NAMES).shock
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-13)
+    expected = build_calibrated(calibrate(cut, spec), NAMES)
+    np.testing.assert_allclose(found, expected.shock, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(walk(told, spec).weights(move), expected.weight, rtol=1e-12)
+
+
+def test_a_law_that_is_refitted_now_and_then_is_older_and_never_newer() -> None:
+    told, spec = history(), CalibrationSpec(lookback=150, marginals="spliced", tails=TailRule(share=0.2))
+    often, seldom = walk(told, spec), walk(told, spec, refit=20)
+    np.testing.assert_array_equal(often.columns(240), seldom.columns(240))
+    assert np.abs(often.columns(259) - seldom.columns(259)).max() > 0.0
 
 
 @pytest.mark.parametrize("rule", ["overlapping", "square_root"])

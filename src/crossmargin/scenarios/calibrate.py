@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -15,15 +15,26 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant, to_milliseconds
 from crossmargin.scenarios.calibration import (
     Calibration,
+    CopulaRule,
+    CorrelationStress,
     FactorModel,
     Filter,
     FilterFit,
     HorizonRule,
+    Marginals,
     Matrix,
     Method,
     Scale,
+    Stretch,
+    TailRule,
+    base_share,
+    check_columns,
 )
+from crossmargin.scenarios.fitting import OBSERVATIONS_MIN, Law, VolatilityFit, fit_volatility
 from crossmargin.scenarios.history import FactorHistory
+from crossmargin.scenarios.law import fit_law
+from crossmargin.scenarios.liquidity import LiquidityRule, market_stress
+from crossmargin.scenarios.stressed import worst_window
 from crossmargin.scenarios.volatility import (
     WARM_UP,
     RegimeFloor,
@@ -35,14 +46,20 @@ from crossmargin.scenarios.volatility import (
 )
 
 LEAST_VOL: Final = 1e-12  # a factor that never moved is scaled by this, and its residuals are zero
+STRETCH_MIN: Final = 20  # columns: with fewer a stressed stretch is an anecdote
 
 
 class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to fit.
 
-    `lookback` bars of residuals become scenarios; `stress_bars` is the length of the worst stretch that `stressed` is
-    measured over; a factor with fewer than `least_bars` moves of its own is refused, one with fewer than `lookback`
-    is filled from its proxy: `proxies` by factor, or `default_proxy`.
+    `lookback` bars of residuals become scenarios, or are what `draws` are drawn from; `stress_bars` is the length of
+    the worst stretch that `stressed` is measured over; a factor with fewer than `least_bars` moves of its own is
+    refused, one with fewer than `lookback` is filled from its proxy: `proxies` by factor, or `default_proxy`.
+
+    `law` is that of the innovations of GARCH. Spliced marginals have tails by the rule `tails`, draws a copula by the
+    rule `dependence`. `stressed_share` is what the worst stretch of all factors together weighs as columns of its own,
+    `correlation_stress` adds families of stressed correlations, `implied_weight` is the share of the volatility that
+    options imply, and `liquidity` what stress does to spreads and volumes.
     """
 
     method: Method = "filtered"
@@ -59,6 +76,14 @@ class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     default_proxy: str = ""
     draws: int = 0
     seed: int = 0
+    law: Law = "t"
+    marginals: Marginals = "empirical"
+    tails: TailRule = TailRule()
+    dependence: CopulaRule = CopulaRule()
+    stressed_share: float = 0.0
+    correlation_stress: CorrelationStress | None = None
+    implied_weight: float = 0.0
+    liquidity: LiquidityRule | None = None
 
     def __post_init__(self) -> None:
         """Check all numbers."""
@@ -68,8 +93,23 @@ class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         check.within(self.stress_bars, "stressed stretch (bars)", 5, 10_000, where="calibration")
         check.within(self.least_bars, "least moves", WARM_UP + 1, 100_000, where="calibration")
         check.within(self.draws, "draws", 0, 1_000_000, where="calibration")
-        if self.horizon_rule == "bootstrap":
-            check.within(self.draws, "draws of the bootstrap", 100, 1_000_000, where="calibration")
+        check_columns(self.method, self.horizon_bars, self.horizon_rule, self.draws)
+        check.within(self.implied_weight, "weight of implied volatility", 0.0, 1.0, where="calibration")
+        check.within(self.stressed_share, "weight of the stressed stretch", 0.0, 1.0, where="calibration")
+        base_share(self.stressed_share, self.correlation_stress)
+        if self.stressed_share > 0.0:
+            least = STRETCH_MIN + self.horizon_bars
+            check.within(self.stress_bars, "stressed stretch (bars) of columns", least, 10_000, where="calibration")
+
+    @property
+    def tail_rule(self) -> TailRule | None:
+        """How tails are fitted; None for empirical marginals."""
+        return self.tails if self.marginals == "spliced" else None
+
+    @property
+    def copula_rule(self) -> CopulaRule | None:
+        """How a copula is fitted; None where nothing is drawn."""
+        return self.dependence if self.method == "monte_carlo" else None
 
 
 def common_bars(history: FactorHistory) -> FactorHistory:
@@ -96,8 +136,8 @@ def calibrate(
 ) -> Calibration:
     """Fit what `spec` asks for to a history; nothing later than its last bar enters.
 
-    `fits` are GARCH parameters by factor, from `fitting`. Raises `InvalidInput` for a history too short, for a factor
-    too short without a proxy, and for GARCH without fits.
+    `fits` are GARCH parameters by factor, from `fit_filters`. Raises `InvalidInput` for a history too short, for a
+    factor too short without a proxy, for GARCH without fits, and what `fit_law` raises.
     """
     whole = common_bars(history)
     moves = whole.moves()
@@ -107,6 +147,8 @@ def calibrate(
     residuals = standardised(moves, vol.path)
     rows = residuals[-spec.lookback :]
     filled, beta = fill_gaps(rows, whole.factors, spec)
+    law = fit_law(filled, whole.factors, spec.tail_rule, spec.copula_rule)
+    close_ms = tuple(to_milliseconds(int(t)) for t in whole.close_ns[1:])
     own = (~np.isnan(moves)).sum(axis=0)
     gaps = np.isnan(rows).sum(axis=0)
     return Calibration(
@@ -116,7 +158,7 @@ def calibrate(
         bar_days=whole.bar_days,
         horizon_bars=spec.horizon_bars,
         horizon_rule=spec.horizon_rule,
-        close_ms=tuple(to_milliseconds(int(t)) for t in whole.close_ns[-len(rows) :]),
+        close_ms=close_ms[-len(rows) :],
         factors=tuple(
             FactorModel(
                 factor=name,
@@ -130,13 +172,22 @@ def calibrate(
                 proxy=_proxy(name, spec) if gaps[i] else "",
                 proxy_beta=float(beta[i]),
                 proxied=int(gaps[i]),
+                lower=law.lower[i],
+                upper=law.upper[i],
+                stress=float(vol.stress[i]),
             )
             for i, name in enumerate(whole.factors)
         ),
         residuals=Matrix.of(filled),
         scale=spec.scale,
+        marginals=spec.marginals,
+        dependence=law.dependence,
         draws=spec.draws,
         seed=spec.seed,
+        stretch=stressed_stretch(moves, close_ms, vol.long_run, whole.factors, spec),
+        correlation_stress=spec.correlation_stress,
+        implied_weight=spec.implied_weight,
+        liquidity=spec.liquidity,
     )
 
 
@@ -161,19 +212,62 @@ def filter_fits(
     if spec.filter in ("none", "ewma"):
         return (FilterFit(kind=spec.filter, decay=spec.decay if spec.filter == "ewma" else 0.0),) * len(factors)
     for name in factors:
-        check.known(name, fits, f"{spec.filter} fit", where="calibration", remedy="Fit it first (`fitting`).")
+        check.known(name, fits, f"{spec.filter} fit", where="calibration", remedy="Fit it first (`fit_filters`).")
     return tuple(fits[name] for name in factors)
+
+
+def fit_filters(history: FactorHistory, spec: CalibrationSpec) -> dict[str, FilterFit]:
+    """The filters of the factors of a history by maximum likelihood, where `spec` asks for GARCH or GJR; else none.
+
+    What `fitting` says of fits that are refused holds: the persistence is held, or EWMA takes the place, with the
+    reason. EWMA also stands where a factor has fewer than 500 moves of its own, or does not move. Needs the extra
+    `calibrate`.
+    """
+    if spec.filter not in ("garch", "gjr"):
+        return {}
+    whole = common_bars(history)
+    moves = whole.moves()
+    return {name: _filter_fit(moves[:, i], name, spec) for i, name in enumerate(whole.factors)}
+
+
+def _filter_fit(moves: FloatArray, name: str, spec: CalibrationSpec) -> FilterFit:
+    own = moves[~np.isnan(moves)]
+    if len(own) < OBSERVATIONS_MIN or np.ptp(own) == 0.0:
+        said = f"{len(own)} moves, fewer than {OBSERVATIONS_MIN}" if np.ptp(own) > 0.0 else "it does not move"
+        return FilterFit(kind="ewma", decay=spec.decay, reason=said)
+    kind: Literal["garch", "gjr"] = "gjr" if spec.filter == "gjr" else "garch"
+    return as_filter(fit_volatility(own, kind, spec.law, where=name))
+
+
+def as_filter(fit: VolatilityFit) -> FilterFit:
+    """A fitted volatility model as it is stored; standard errors are those robust to a wrong law, where they exist."""
+    errors = {n: e for n, e in zip(fit.names, fit.qmle, strict=False) if np.isfinite(e)}
+    garch = {name: fit.value(name) for name in ("omega", "alpha", "gamma", "beta")} if fit.kind != "ewma" else {}
+    return FilterFit(
+        kind=fit.kind,
+        decay=fit.value("beta") if fit.kind == "ewma" else 0.0,
+        mean=fit.value("mean"),
+        degrees=fit.value("nu"),
+        skew=fit.value("skew"),
+        standard_errors=errors,
+        log_likelihood=fit.log_likelihood,
+        reason=fit.reason,
+        **garch,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Vols:
-    """Volatilities of a bar: `path` [bar, factor] known before each move; the others [factor], after the last."""
+    """Volatilities of a bar: `path` [bar, factor] known before each move; the others [factor], after the last.
+
+    `stress` is the state of each factor's market, where a liquidity rule asks for it."""
 
     path: FloatArray
     now: FloatArray
     long_run: FloatArray
     stressed: FloatArray
     regime: FloatArray
+    stress: FloatArray
 
 
 def _volatilities(moves: FloatArray, filters: tuple[FilterFit, ...], spec: CalibrationSpec) -> _Vols:
@@ -183,7 +277,7 @@ def _volatilities(moves: FloatArray, filters: tuple[FilterFit, ...], spec: Calib
     if spec.filter == "none":
         recent = np.sqrt(np.nanmean(moves[-spec.lookback :] ** 2, axis=0))
         path = np.broadcast_to(recent, moves.shape)
-        return _Vols(path=path, now=recent, long_run=long_run, stressed=stressed, regime=zero)
+        return _Vols(path=path, now=recent, long_run=long_run, stressed=stressed, regime=zero, stress=zero)
     found = filter_history(variance_model(filters), moves)
     regime = np.sqrt(regime_floor(found.variance, RegimeFloor())[-1]) if spec.regime else zero
     return _Vols(
@@ -192,6 +286,7 @@ def _volatilities(moves: FloatArray, filters: tuple[FilterFit, ...], spec: Calib
         long_run=long_run,
         stressed=stressed,
         regime=np.nan_to_num(regime),
+        stress=zero if spec.liquidity is None else market_stress(found.variance, RegimeFloor()),
     )
 
 
@@ -234,6 +329,7 @@ def variance_model(filters: tuple[FilterFit, ...]) -> VarianceModel:
 
     decay = column("decay")
     return build_model(
+        mean=column("mean"),
         omega=column("omega"),
         alpha=np.where(ewma, 1.0 - decay, column("alpha")),
         gamma=column("gamma"),
@@ -251,6 +347,31 @@ def worst_stretch(moves: FloatArray, bars: int) -> FloatArray:
     full = np.where(total == span, found / span, 0.0)
     whole = squares[-1] / np.maximum(counts[-1], 1.0)
     return np.asarray(np.sqrt(np.maximum(full.max(axis=0, initial=0.0), whole)))
+
+
+def stressed_stretch(
+    moves: FloatArray, close_ms: tuple[int, ...], long_run: FloatArray, factors: tuple[str, ...], spec: CalibrationSpec
+) -> Stretch | None:
+    """The moves of the worst time of all factors together, which weigh `stressed_share`; None for a share of zero.
+
+    It is the stretch of `stress_bars` with the greatest mean square of moves over their long-run volatilities, among
+    the bars at which every factor, or its proxy, moves; all bars of the look-back are such.
+    """
+    if spec.stressed_share == 0.0:
+        return None
+    there = ~np.isnan(moves)
+    known = there.copy()
+    for i, name in enumerate(factors):
+        if (proxy := _proxy(name, spec)) in factors:
+            known[:, i] |= there[:, factors.index(proxy)]
+    usable = np.flatnonzero(known.all(axis=1))
+    filled = fill_gaps(standardised(moves[usable], long_run), factors, spec)[0]
+    window = worst_window(filled, spec.stress_bars)
+    return Stretch(
+        close_ms=tuple(close_ms[i] for i in usable[window]),
+        moves=Matrix.of(filled[window] * long_run),
+        weight=spec.stressed_share,
+    )
 
 
 def _proxy(name: str, spec: CalibrationSpec) -> str:

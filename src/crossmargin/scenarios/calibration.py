@@ -4,16 +4,17 @@ Each scenario is one date of the past (or one draw), all factors together, so th
 
     move = residual · scale,   scale = max(floor · long run, regime, (1 − w) · now + w · stressed)
 
-A residual is the move of that date over the volatility that was forecast for it (1 for plain history), `now` the
-volatility forecast for the next bar. With w > 0 and a floor the forecast is held against procyclicality, in the sense
-of EMIR RTS 153/2013, article 28(b) and (c), factor by factor. Source of the filter: Hull and White (1998), Journal of
-Risk 1, 5–19; Barone-Adesi, Giannopoulos and Vosper (1999), Journal of Futures Markets 19, 583–602.
+A residual is the move of that date over the volatility that was forecast for it (1 for plain history), or a draw from
+the copula and the marginals that were fitted to all of them; `now` is the volatility forecast for the next bar. With
+w > 0 and a floor the forecast is held against procyclicality, in the sense of EMIR RTS 153/2013, article 28(b) and (c),
+factor by factor. Source of the filter: Hull and White (1998), Journal of Risk 1, 5–19; Barone-Adesi, Giannopoulos and
+Vosper (1999), Journal of Futures Markets 19, 583–602.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -22,12 +23,17 @@ from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, frozen
 from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.core.instant import format_instant
+from crossmargin.scenarios.liquidity import LiquidityRule
 
 Method: TypeAlias = Literal["historical", "filtered", "monte_carlo"]
 Filter: TypeAlias = Literal["none", "ewma", "garch", "gjr"]
 HorizonRule: TypeAlias = Literal["overlapping", "bootstrap", "square_root"]
 Marginals: TypeAlias = Literal["empirical", "spliced"]
 Copula: TypeAlias = Literal["gaussian", "t", "grouped_t", "vine"]
+Correlation: TypeAlias = Literal["rank", "ledoit_wolf", "ewma", "dcc"]
+Threshold: TypeAlias = Literal["share", "distance"]
+
+DRAWS_MIN: Final = 100
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,29 +73,50 @@ class Matrix(_Part, frozen=True, kw_only=True):
 class FilterFit(_Part, frozen=True, kw_only=True):
     """How the variance of one factor is forecast from its past moves e, and the standard errors of what was fitted.
 
-    ewma: h' = decay·h + (1 − decay)·e²; garch, gjr: h' = omega + (alpha + gamma·1{e < 0})·e² + beta·h. `degrees` of
-    freedom of Student-t innovations, 0 for none fitted.
+    ewma: h' = decay·h + (1 − decay)·e²; garch, gjr: h' = omega + (alpha + gamma·1{e < 0})·e² + beta·h, e the move less
+    `mean`. `degrees` of freedom and `skew` of the innovations, 0 for none fitted. `reason` says why the persistence was
+    held, or why EWMA took the place of what was asked for; it is empty for a free fit.
     """
 
     kind: Filter
     decay: float = 0.0
+    mean: float = 0.0
     omega: float = 0.0
     alpha: float = 0.0
     gamma: float = 0.0
     beta: float = 0.0
     degrees: float = 0.0
+    skew: float = 0.0
     standard_errors: dict[str, float] = {}
     log_likelihood: float = 0.0
+    reason: str = ""
+
+
+class TailRule(_Part, frozen=True, kw_only=True):
+    """Where a tail begins: at the outer `share` of the residuals, or where the fit lies nearest to them (distance)."""
+
+    threshold: Threshold = "share"
+    share: float = 0.10
+
+    def __post_init__(self) -> None:
+        """Check the share."""
+        check.within(self.share, "share of a tail", 0.01, 0.25, where="tails")
 
 
 class TailFit(_Part, frozen=True, kw_only=True):
-    """A generalised Pareto tail of residuals beyond `threshold` (a size, not negative), which `share` of them pass."""
+    """A generalised Pareto tail of residuals beyond `threshold`, which `share` of them pass: ξ is `shape`, β `scale`.
+
+    The threshold is a size on its side: of −residuals for falls. `rule` says how it was chosen. Errors are None where ξ
+    stands at its limit.
+    """
 
     threshold: float
     share: float
     shape: float
     scale: float
-    shape_error: float = 0.0
+    shape_error: float | None = None
+    scale_error: float | None = None
+    rule: Threshold = "share"
 
 
 class FactorModel(_Part, frozen=True, kw_only=True):
@@ -98,7 +125,8 @@ class FactorModel(_Part, frozen=True, kw_only=True):
     `now` is forecast for the next bar, `long_run` over the whole history, `stressed` over its stressed period, and
     `regime` is the floor that the state of the market sets (0 for none).
     `observations` are the factor's own moves; `proxied` of the rows were filled from `proxy` at `proxy_beta`, with a
-    resampled own part.
+    resampled own part. `lower` and `upper` are the tails of its residuals; None where it never moved or none were
+    fitted. `stress` is the state of its market, 0 calm to 1 full stress.
     """
 
     factor: str
@@ -114,6 +142,7 @@ class FactorModel(_Part, frozen=True, kw_only=True):
     proxy: str = ""
     proxy_beta: float = 0.0
     proxied: int = 0
+    stress: float = 0.0
 
 
 class Scale(_Part, frozen=True, kw_only=True):
@@ -134,18 +163,83 @@ class Scale(_Part, frozen=True, kw_only=True):
         return np.asarray(np.maximum(least, (1.0 - w) * now + w * stressed))
 
 
+class CopulaRule(_Part, frozen=True, kw_only=True):
+    """Which copula is fitted, and how its correlation is estimated.
+
+    rank: of Kendall's τ; the others of normal scores: ledoit_wolf shrunk to the identity, ewma weighed by `decay`, dcc
+    the one that is forecast for the next bar. A vine has none; `trees` cuts it off, all trees without one.
+    """
+
+    copula: Copula = "t"
+    correlation: Correlation = "rank"
+    decay: float = 0.97
+    trees: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check both numbers."""
+        check.within(self.decay, "decay of correlations", 0.5, 0.9999, where="dependence")
+        if self.trees is not None:
+            check.within(self.trees, "trees of the vine", 1, 1_000, where="dependence")
+
+
 class Dependence(_Part, frozen=True, kw_only=True):
-    """A copula: correlation [factor, factor], `degrees` of freedom by group (one for t), `group` of each factor."""
+    """A fitted copula of the `factors` that moved.
+
+    `correlation` [factor, factor] by `method`; `group` of each factor and `degrees` of freedom of each group (one for
+    t, none for Gaussian and vine) with errors (None at a limit); `vine` is the model as `pyvinecopulib` writes it. The
+    estimated correlation was shrunk by `shrinkage` and changed by up to `repair_max` an entry to be positive
+    semi-definite: its least eigenvalue was `eigenvalue_min`. `log_likelihood` is of each group.
+    """
 
     copula: Copula
+    factors: tuple[str, ...]
     correlation: Matrix
+    method: Correlation = "rank"
     degrees: tuple[float, ...] = ()
+    degrees_error: tuple[float | None, ...] = ()
     group: tuple[int, ...] = ()
     vine: str = ""
+    shrinkage: float = 0.0
+    repair_max: float = 0.0
+    eigenvalue_min: float = 0.0
+    log_likelihood: tuple[float, ...] = ()
+
+
+class Stretch(_Part, frozen=True, kw_only=True):
+    """The worst stretch of the history as it was: `moves` [bar, factor] of the bars that closed at `close_ms`.
+
+    Its columns together weigh `weight` of all.
+    """
+
+    close_ms: tuple[int, ...]
+    moves: Matrix
+    weight: float
+
+
+class CorrelationStress(_Part, frozen=True, kw_only=True):
+    """Residuals once more with correlations stressed block by block: up to +1, and down to −1 between two sides.
+
+    `stress` is how far, `weight` what both families together weigh of all columns. Each of `blocks` is a group of
+    factors; without any, factors of one kind are one. The two sides of a block are those into which it falls apart most
+    easily: the signs of the direction of greatest variance that leaves their sum alone.
+    """
+
+    stress: float = 0.5
+    weight: float = 0.25
+    blocks: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check both numbers."""
+        check.within(self.stress, "stress of correlations", 0.0, 1.0, where="correlation stress")
+        check.within(self.weight, "weight of stressed correlations", 1e-6, 0.9, where="correlation stress")
 
 
 class Calibration(_Part, frozen=True, kw_only=True):
-    """A fitted model of factors; `residuals` [row, factor] without gaps, `close_ms` when each row's bar closed."""
+    """A fitted model of factors; `residuals` [row, factor] without gaps, `close_ms` when each row's bar closed.
+
+    `stretch` are columns of the worst time beside those of the method. `implied_weight` is what the volatility that
+    options imply weighs in `now`, once a market is known. `liquidity` says what stress does to spreads and volumes.
+    """
 
     method: Method
     source: str
@@ -161,6 +255,10 @@ class Calibration(_Part, frozen=True, kw_only=True):
     dependence: Dependence | None = None
     draws: int = 0
     seed: int = 0
+    stretch: Stretch | None = None
+    correlation_stress: CorrelationStress | None = None
+    implied_weight: float = 0.0
+    liquidity: LiquidityRule | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -178,6 +276,20 @@ class Calibration(_Part, frozen=True, kw_only=True):
         for fit in self.factors:
             for name in ("now", "long_run", "stressed", "regime"):
                 check.within(getattr(fit, name), f"{name} volatility of {fit.factor}", 0.0, 1e6, where="calibration")
+        check.within(self.implied_weight, "weight of implied volatility", 0.0, 1.0, where="calibration")
+        check_columns(self.method, self.horizon_bars, self.horizon_rule, self.draws)
+        base_share(self.stretch.weight if self.stretch else 0.0, self.correlation_stress)
+        self._check_law()
+
+    def _check_law(self) -> None:
+        if self.method == "monte_carlo":
+            named = self.dependence.factors if self.dependence else ()
+            moves = np.asarray(np.ptp(self.residuals.array, axis=0) > 0.0)
+            missing = [name for name, moved in zip(self.names, moves, strict=True) if moved and name not in named]
+            if missing:
+                raise MissingFactors(
+                    missing, where="copula", remedy="Every factor that moves has one: calibrate again."
+                )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -208,3 +320,24 @@ def require_factors(moved: Iterable[str], needed: Iterable[str]) -> None:
             where="calibration",
             remedy="Calibrate with a history of them, or take the positions that need them out of the book.",
         )
+
+
+def check_columns(method: Method, bars: int, rule: HorizonRule, draws: int) -> None:
+    """Raise `InvalidInput` where a method cannot make columns of a horizon by its rule."""
+    drawn = method == "monte_carlo"
+    if drawn or rule == "bootstrap":
+        check.within(draws, "draws", DRAWS_MIN, 1_000_000, where="calibration")
+    if drawn and bars > 1 and rule == "overlapping":
+        raise InvalidInput(
+            "horizon rule",
+            where="calibration",
+            value=rule,
+            limit="square_root or bootstrap for draws, which do not follow each other in time",
+            remedy='Set horizon_rule = "bootstrap".',
+        )
+
+
+def base_share(stretch_weight: float, stress: CorrelationStress | None) -> float:
+    """What the columns of the method weigh of all; raises `InvalidInput` where the others leave nothing."""
+    left = 1.0 - stretch_weight - (stress.weight if stress else 0.0)
+    return check.within(left, "weight left to the columns of the method", 0.05, 1.0, where="calibration")

@@ -173,28 +173,29 @@ def rank_correlation(values: FloatArray) -> Repair:
     return repair(np.sin(0.5 * math.pi * tau))
 
 
-def fit_gaussian(values: FloatArray) -> CopulaFit:
-    """The Gaussian copula of values [date, factor] by rank correlation; its correlations lack the tail's part."""
-    change = rank_correlation(values)
+def fit_gaussian(values: FloatArray, correlation: Repair | None = None) -> CopulaFit:
+    """The Gaussian copula of values [date, factor], by rank correlation or a `correlation` that is given."""
+    change = rank_correlation(values) if correlation is None else correlation
     u = _complete(pseudo_observations(values), "Gaussian copula")
     return _fit(
         gaussian_copula(change.matrix), [math.nan], [_log_likelihood(change.matrix, math.inf, u)], [len(u)], change
     )
 
 
-def fit_t(values: FloatArray) -> CopulaFit:
-    """The t copula of values [date, factor]: rank correlation, then ν of greatest pseudo-likelihood in [2.05, 200].
+def fit_t(values: FloatArray, correlation: Repair | None = None) -> CopulaFit:
+    """The t copula of values [date, factor]: rank correlation, or the one that is given, then ν of greatest
+    pseudo-likelihood in [2.05, 200].
 
     Source: Mashal and Zeevi (2002), "Beyond correlation: extreme co-movements between financial assets"."""
-    return fit_grouped_t(values, [0] * values.shape[1])
+    return fit_grouped_t(values, [0] * values.shape[1], correlation)
 
 
-def fit_grouped_t(values: FloatArray, group: Sequence[int]) -> CopulaFit:
-    """The grouped t copula: rank correlation of all factors, then ν of each group from the group alone.
+def fit_grouped_t(values: FloatArray, group: Sequence[int], correlation: Repair | None = None) -> CopulaFit:
+    """The grouped t copula: correlation of all factors, by rank or as given, then ν of each group from it alone.
 
     A group of one factor has no copula to take ν from, and gets that of all factors together. Raises `InvalidInput` for
     fewer than 100 dates that have all factors of a group."""
-    change = rank_correlation(values)
+    change = rank_correlation(values) if correlation is None else correlation
     u, of = pseudo_observations(values), np.asarray(group, dtype=np.int64)
     fits = []
     for g in range(int(of.max()) + 1):

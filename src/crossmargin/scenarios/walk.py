@@ -1,27 +1,32 @@
 """Calibrations walked forward: what `calibrate` would have said after every bar of a history, in one pass.
 
 Row t holds what was known after bar t. Each figure is a recursion or a running sum of the bars up to t, so it equals a
-calibration of the history cut there, and nothing later can enter it.
+calibration of the history cut there, and nothing later can enter it. Tails and copulas are fitted to the residuals up
+to t, or with `refit` > 1 up to the last of every `refit` moves: older, never newer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
+from crossmargin.core.instant import to_milliseconds
 from crossmargin.scenarios.calibrate import (
     CalibrationSpec,
     common_bars,
     fill_gaps,
     filter_fits,
     standardised,
+    stressed_stretch,
     variance_model,
 )
-from crossmargin.scenarios.calibrated import horizon_sums
+from crossmargin.scenarios.calibrated import LEAST_PRICE, Columns, columns_of
 from crossmargin.scenarios.calibration import FilterFit
 from crossmargin.scenarios.history import FactorHistory
+from crossmargin.scenarios.law import Law, fit_law
 from crossmargin.scenarios.volatility import RegimeFloor, filter_history, regime_floor
 
 
@@ -29,7 +34,8 @@ from crossmargin.scenarios.volatility import RegimeFloor, filter_history, regime
 class Walk:
     """Moves [move, factor] of a history, and after each of them the volatilities of the next bar [move, factor].
 
-    `residual` [move, factor] is the move over its forecast; move t ends at `close_ns[t]`.
+    `residual` [move, factor] is the move over its forecast; move t ends at `close_ns[t]`. `long_run` [move, factor] is
+    the root mean square of all moves up to each one.
     """
 
     history: FactorHistory
@@ -38,17 +44,36 @@ class Walk:
     move: FloatArray
     residual: FloatArray
     scale: FloatArray
+    long_run: FloatArray
+    refit: int = 1
 
     def columns(self, t: int) -> FloatArray:
         """The shocks [factor, scenario] that the calibration after move t means, over its horizon."""
-        spec = self.spec
-        rows = self.residual[max(t + 1 - spec.lookback, 0) : t + 1]
-        if np.isnan(rows).any():
-            rows = fill_gaps(rows, self.history.factors, spec)[0]
-        moves = horizon_sums(
-            rows * self.scale[t], bars=spec.horizon_bars, rule=spec.horizon_rule, draws=spec.draws, seed=spec.seed
-        )
-        return frozen(self.history.as_shocks(moves).T)
+        moves = np.concatenate([family.moves for family in self._families(t)])
+        shocks = self.history.as_shocks(moves)
+        return frozen(np.where(self.history.is_log, np.maximum(shocks, LEAST_PRICE), shocks).T)
+
+    def weights(self, t: int) -> FloatArray:
+        """What each of these columns weighs [scenario]; ones unless a specification blends families."""
+        return frozen(np.concatenate([np.full(len(f.moves), f.weight) for f in self._families(t)]))
+
+    def _families(self, t: int) -> tuple[Columns, ...]:
+        spec, factors = self.spec, self.history.factors
+        stretch = None
+        if spec.stressed_share > 0.0:
+            close_ms = tuple(to_milliseconds(int(x)) for x in self.close_ns[: t + 1])
+            stretch = stressed_stretch(self.move[: t + 1], close_ms, self.long_run[t], factors, spec)
+        return columns_of(self._rows(t), self.scale[t], factors, self._law(t), stretch, spec)
+
+    def _rows(self, t: int) -> FloatArray:
+        """Residuals of the look-back up to move t [row, factor], without gaps."""
+        rows = self.residual[max(t + 1 - self.spec.lookback, 0) : t + 1]
+        return fill_gaps(rows, self.history.factors, self.spec)[0] if np.isnan(rows).any() else rows
+
+    def _law(self, t: int) -> Law:
+        """The law that is known after move t, fitted at the last of every `refit` moves."""
+        at = t - t % self.refit
+        return _fitted(self, at if at + 1 >= self.spec.lookback else t)
 
     def ready(self) -> BoolArray:
         """After which moves [move] a look-back is there, and every factor has enough moves of its own in it."""
@@ -68,10 +93,20 @@ class Walk:
         return frozen(self.history.as_shocks(ahead).T)
 
 
-def walk(history: FactorHistory, spec: CalibrationSpec, *, fits: dict[str, FilterFit] | None = None) -> Walk:
+@lru_cache(maxsize=8)
+def _fitted(walked: Walk, t: int) -> Law:
+    """The law after move t; dates that share it fit it once."""
+    spec = walked.spec
+    return fit_law(walked._rows(t), walked.history.factors, spec.tail_rule, spec.copula_rule)
+
+
+def walk(
+    history: FactorHistory, spec: CalibrationSpec, *, fits: dict[str, FilterFit] | None = None, refit: int = 1
+) -> Walk:
     """Walk a history forward under one specification; GARCH parameters, if any, are given and stay.
 
-    Raises what `common_bars` raises, and `UnknownName` for GARCH without fits.
+    Tails and copula are fitted after every move, or after every `refit` of them. Raises what `common_bars` raises, and
+    `UnknownName` for GARCH without fits.
     """
     whole = common_bars(history)
     moves = whole.moves()
@@ -88,6 +123,8 @@ def walk(history: FactorHistory, spec: CalibrationSpec, *, fits: dict[str, Filte
         move=frozen(moves),
         residual=frozen(standardised(moves, path)),
         scale=frozen(spec.scale.of(now, stressed, long_run, regime) / (now if spec.filter == "none" else 1.0)),
+        long_run=frozen(long_run),
+        refit=refit,
     )
 
 
