@@ -10,12 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import chi2
 
 import crossmargin as xm
 from crossmargin.core.errors import UnknownName
 from crossmargin.engine.reverse import FARTHEST, ReverseReport, design_point, reverse_stress
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
+from crossmargin.scenarios.calibrated import horizon_moves
+from tests.engine.calibrated import fitted
+from tests.margin.desk import BTC_PERP, account, group
+from tests.margin.desk import desk as desk_case
 
 SLOPES = arrays(np.float64, 4, elements=st.floats(-5.0, 5.0))
 
@@ -78,3 +83,27 @@ def test_the_point_costs_the_target_and_the_path_leads_there(report: ReverseRepo
 def test_an_account_that_is_not_there_is_refused(desk: tuple[Book, Snapshot]) -> None:
     with pytest.raises(UnknownName, match="nobody"):
         reverse_stress(*desk, xm.read_model(), account="nobody")
+
+
+def test_the_past_is_measured_in_the_metric_of_the_point() -> None:
+    """A book of one coin: the distance is the loss in deviations, and the past counts itself."""
+    c = desk_case(account(group({BTC_PERP.id: -1.0}), collateral={"USDC": 10.0}), model=fitted())
+    calibration = fitted().calibration
+    assert calibration is not None
+    report = reverse_stress(c.book, c.snapshot, c.model, account="desk", calibration=calibration)
+    line = report.lines[0]
+    moves = horizon_moves(calibration)[0]
+    scale, correlation = calibration.scales(), np.corrcoef(calibration.residuals.array.T)
+    inverse = np.linalg.inv(scale[:, None] * correlation * scale[None, :])
+    far = np.sqrt(np.einsum("ij,jk,ik->i", moves, inverse, moves))
+    assert line.deviations is not None
+    assert line.past is not None
+    assert line.past.as_far == int((far >= line.deviations).sum())
+    assert line.past.lost == int((100.0 * np.expm1(moves[:, 0]) >= line.target_usd).sum())
+    assert line.past.scenarios == len(moves)
+    assert line.past.as_far_normal == pytest.approx(float(chi2.sf(line.deviations**2, 4)), rel=1e-9)
+    assert line.deviations == pytest.approx(np.log1p(line.target_usd / 100.0) / scale[0], rel=1e-4)
+
+
+def test_without_a_calibration_there_is_no_past(report: ReverseReport) -> None:
+    assert all(line.past is None for line in report.lines)

@@ -121,7 +121,7 @@ def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bo
             now.book,
             now.snapshot,
             now.model,
-            account=_one_account(now.book, account, inputs.book),
+            account=one_account(now.book, account, inputs.book),
             add=add,
             collateral=collateral,
             group=change.group,
@@ -146,7 +146,7 @@ def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, h
             now.book,
             now.snapshot,
             now.model,
-            account=_one_account(now.book, account, inputs.book),
+            account=one_account(now.book, account, inputs.book),
             previous=_previous(inputs, then, now),
             progress=progress,
         )
@@ -225,7 +225,7 @@ def _previous(inputs: Inputs, then: Then, now: Loaded) -> Previous | None:
     )
 
 
-def _one_account(book: Book, account: str | None, path: Path) -> str:
+def one_account(book: Book, account: str | None, path: Path) -> str:
     """The account that is meant: the one that is named, or the only one."""
     if account is None and len(book.accounts) == 1:
         return book.accounts[0]

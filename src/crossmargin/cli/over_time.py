@@ -8,6 +8,17 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from crossmargin.cli.arguments import (
+    DEFAULT_MODEL,
+    AccountOption,
+    BookArgument,
+    HtmlOption,
+    InstrumentsOption,
+    JsonOption,
+    MarketOption,
+    ModelOption,
+)
+
 over_time: Final = typer.Typer()
 DEFAULT_RECIPE: Final = "crossmargin-dynamic"
 
@@ -67,3 +78,58 @@ def calibrate(
         recipe=recipe, until=until, proxies=tuple(proxy or ()), stamp=stamp.value, scales=tuple(scale or ())
     )
     command.calibrate(history, asked, out=out, as_json=as_json)
+
+
+@over_time.command()
+def forecast(
+    book: BookArgument,
+    market: MarketOption,
+    model: Annotated[
+        str, typer.Option("--model", help="A model that `calibrate` wrote.", show_default=False, metavar="MODEL")
+    ],
+    account: AccountOption = None,
+    outcomes: Annotated[int, typer.Option(min=20, help="Scenarios to let happen, evenly from bad to good.")] = 100,
+    instruments: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Forecast the requirement of one account, and how likely a call is.
+
+    Scenarios of the model are let happen one by one: prices move, the volatility forecast takes the move in, and the
+    account is margined again. Prints quantiles of requirement and excess, the chances of a call and of liquidation with
+    their errors, and what posted now would make a call unlikely.
+
+    Example: `crossmargin forecast book.toml --market market.toml --model model.json --account desk`
+    """
+    from crossmargin.cli.outlook import command
+
+    inputs = command.Inputs(book=book, market=market, model=model, account=account, instruments=instruments)
+    command.forecast(inputs, outcomes=outcomes, as_json=as_json, html=html)
+
+
+@over_time.command("reverse-stress")
+def reverse_stress(
+    book: BookArgument,
+    market: MarketOption,
+    model: ModelOption = DEFAULT_MODEL,
+    calibration: Annotated[
+        str | None,
+        typer.Option(help="A model that `calibrate` wrote: how factors move together.", metavar="MODEL"),
+    ] = None,
+    account: AccountOption = None,
+    instruments: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Find the most plausible joint move that exhausts one account.
+
+    For its maintenance margin, its initial margin and all that it has: the nearest move, in standard deviations of the
+    factors together, that costs as much, factor by factor, and who loses. Without `--calibration` factors move as the
+    market's volatilities and correlations say; with it, also how often the past moved as far.
+
+    Example: `crossmargin reverse-stress book.toml --market market.toml --calibration model.json --account desk`
+    """
+    from crossmargin.cli.outlook import command
+
+    inputs = command.Inputs(book=book, market=market, model=model, account=account, instruments=instruments)
+    command.reverse_stress(inputs, calibration=calibration, as_json=as_json, html=html)

@@ -32,13 +32,14 @@ def sampling_notes(sampling: Sampling | None) -> tuple[str, ...]:
         return ()
     if sampling.method == "grid":
         return ("The scenarios are columns of a grid and no sample: the measure has no standard error.",)
-    return (_origin(sampling), _assumption(sampling), *_unmoved(sampling.unmoved), *_proxied(sampling))
+    return (_origin(sampling), _assumption(sampling), *unmoved_words(sampling.unmoved), *_proxied(sampling))
 
 
 def _origin(sampling: Sampling) -> str:
     over = "" if sampling.horizon_days is None else f", each over {days(sampling.horizon_days)}"
     source = f" ({label_text(sampling.source)})" if sampling.source else ""
-    return f"Scenarios are {_METHODS[sampling.method]}{source}{over}."
+    stress = f" Columns of stress weigh {percent(sampling.stressed_share)}." if sampling.stressed_share > 0.0 else ""
+    return f"Scenarios are {_METHODS[sampling.method]}{source}{over}.{stress}"
 
 
 def _assumption(sampling: Sampling) -> str:
@@ -57,7 +58,7 @@ def _assumption(sampling: Sampling) -> str:
     return "The standard error takes the dates as independent of each other."
 
 
-def _unmoved(factors: tuple[str, ...]) -> Iterator[str]:
+def unmoved_words(factors: tuple[str, ...]) -> Iterator[str]:
     """Factors by kind, so that twenty of them are still a sentence."""
     kinds: dict[str, list[str]] = {}
     for factor in factors:

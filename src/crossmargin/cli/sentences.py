@@ -49,7 +49,7 @@ STATUS_WORDS: Final[dict[Status, str]] = {
 
 _SEVERITY: Final[dict[Status, int]] = {"healthy": 0, "restricted": 1, "liquidation": 2}
 
-_PAST: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*Z")
+_PAST: Final = re.compile(r"(stressed )?(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*Z")
 
 _NUMBER: Final = r"([+-][\d.]+) %"
 
@@ -117,7 +117,8 @@ def scenario_clause(label: str) -> str:
     if (found := _PEG.fullmatch(label)) and (found[2] or found[1].startswith("all ")):
         return f"if {_moved(f'the peg of {found[1]}' if found[2] else found[1], found[3])}"
     if found := _PAST.fullmatch(label):
-        return f"if the moves up to {found[1]} {found[2]} came again"
+        size = " in full" if found[1] else ""
+        return f"if the moves up to {found[2]} {found[3]} came again{size}"
     return f"in the scenario “{label_text(label)}”"
 
 
@@ -190,11 +191,12 @@ def estimate_words(group: GroupReport, sampling: Sampling) -> str:
     error = "" if group.standard_error_usd is None else f" ± {usd(group.standard_error_usd)}"
     over = "" if sampling.horizon_days is None else f" over {days(sampling.horizon_days)}"
     every = named(sampling.scenarios, "scenario")
+    amount = f"{usd(group.scan_usd)}{error} USD{over}"
     if sampling.measure == "value_at_risk":
-        measure, of = f"a {risk_words(sampling)}", f"exceeded in {sampling.tail - 1:,} of {every}"
-    else:
-        measure, of = f"an {risk_words(sampling)}", f"the mean of the {sampling.tail:,} largest losses in {every}"
-    return f"{measure} of {usd(group.scan_usd)}{error} USD{over}, {of}"
+        of = f"exceeded in {sampling.tail - 1:,} of {every}" if sampling.tail else f"of {every} by weight"
+        return f"a {risk_words(sampling)} of {amount}, {of}"
+    worst = f"{sampling.tail:,} largest losses" if sampling.tail else f"worst {percent(1.0 - sampling.level)} by weight"
+    return f"an {risk_words(sampling)} of {amount}, the mean of the {worst} in {every}"
 
 
 def _largest_loss(group: GroupReport) -> str:

@@ -16,15 +16,16 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.accounts import provenance
 from crossmargin.engine.curves import account_pnl
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Progress, plan
+from crossmargin.engine.reports import Provenance
 from crossmargin.engine.variants import account_alone
 from crossmargin.market.snapshot import Snapshot, bump, factors_of
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.calibrate import stepped
-from crossmargin.scenarios.calibrated import build_calibrated
 from crossmargin.scenarios.scenario_set import ScenarioSet
 
 OUTCOMES: Final = 100
@@ -65,12 +66,12 @@ class Outcome(_Part, frozen=True, kw_only=True):
 class ForecastReport(_Part, frozen=True, kw_only=True):
     """Where an account will stand; `call_chance` of equity below initial margin, each chance with its standard error.
 
-    Times: `as_of_ms` and `horizon_days` after it. `outcomes` are equally likely, in the order of their P&L.
+    Figures without more are of now, those of `quantiles` and `outcomes` of `horizon_days` later. `outcomes` are equally
+    likely, in the order of their P&L; `unmoved` factors of the market stay in all of them.
     """
 
+    provenance: Provenance
     account: str
-    model: str
-    as_of_ms: int
     horizon_days: float
     equity_usd: float
     initial_usd: float
@@ -96,9 +97,9 @@ def forecast(
 ) -> ForecastReport:
     """The predictive distribution of an account's requirement over the horizon of the model's calibration.
 
-    Of the calibration's columns, `outcomes` are taken at even ranks of the account's own P&L. Options keep their time
-    to expiry. Raises `InvalidInput` for a model without a calibration, `UnknownName` for the account, and what `plan`
-    raises.
+    Of the calibration's columns, `outcomes` are taken at even ranks, by weight, of the account's own P&L. Options keep
+    their time to expiry. Raises `InvalidInput` for a model without a calibration, `UnknownName` for the account, and
+    what `plan` raises.
     """
     if model.calibration is None:
         raise InvalidInput(
@@ -111,23 +112,26 @@ def forecast(
     alone = account_alone(book, account)
     ready = plan(alone, snapshot, model)
     now = margin(alone, snapshot, model, prepared=ready)
-    columns = build_calibrated(model.calibration, (), moved=set(factors_of(snapshot)), rules=ready.scenarios.rules)
+    columns = ready.scenarios.take(np.arange(ready.scenarios.regular))
     gains = account_pnl(alone, snapshot, columns)[0]
-    chosen = _even_ranks(gains, outcomes)
+    chosen = _even_ranks(gains, columns.weight, outcomes)
     found = []
     for done, column in enumerate(chosen, start=1):
         found.append(_outcome(alone, snapshot, model, columns, int(column), float(gains[column])))
         if progress is not None:
             progress("forecast", done, len(chosen))
-    return _report(account, model, snapshot, now, tuple(found), columns)
+    return _report(account, model.calibration.horizon_days, snapshot, now, tuple(found), columns)
 
 
-def _even_ranks(gains: FloatArray, count: int) -> IntArray:
-    """Columns at the middles of `count` equal parts of the order of their P&L; all of them where there are fewer."""
+def _even_ranks(gains: FloatArray, weight: FloatArray, count: int) -> IntArray:
+    """Columns at the middles of `count` equal parts of the weight, in the order of their P&L; all of them where there
+    are fewer and they weigh the same."""
     order = np.argsort(gains, kind="stable").astype(np.int64)
-    if count >= len(order):
+    if count >= len(order) and (weight == weight[0]).all():
         return order
-    return np.asarray(order[np.floor((np.arange(count) + 0.5) * len(order) / count).astype(np.int64)])
+    reached = np.cumsum(weight[order])
+    middles = (np.arange(count) + 0.5) / count * reached[-1]
+    return np.asarray(order[np.searchsorted(reached, middles, side="left")])
 
 
 def _outcome(
@@ -158,24 +162,22 @@ def parallel(shocks: Mapping[str, float]) -> dict[str, float]:
 
 def _report(
     account: str,
-    model: ModelDocument,
+    horizon_days: float,
     snapshot: Snapshot,
     now: MarginResult,
     outcomes: tuple[Outcome, ...],
     columns: ScenarioSet,
 ) -> ForecastReport:
-    assert model.calibration is not None, "checked where the forecast begins"
     initial = np.asarray([o.initial_usd for o in outcomes])
     equity = np.asarray([o.equity_usd for o in outcomes])
     excess = equity - initial
     call = float((excess < 0.0).mean())
     liquidation = float((equity < [o.maintenance_usd for o in outcomes]).mean())
-    moved = {":".join(factor.split(":")[:2]) for factor in columns.factors}
+    moved = parallel(dict.fromkeys(columns.factors, 0.0)).keys()
     return ForecastReport(
+        provenance=provenance(now),
         account=account,
-        model=f"{model.name}@{model.date}",
-        as_of_ms=snapshot.time_ns // 1_000_000,
-        horizon_days=model.calibration.horizon_days,
+        horizon_days=horizon_days,
         equity_usd=float(now.pools.equity.sum()),
         initial_usd=float(now.pools.initial.sum()),
         maintenance_usd=float(now.pools.maintenance.sum()),

@@ -142,23 +142,24 @@ class Proxied(_Part, frozen=True, kw_only=True):
 
 
 class Sampling(_Part, frozen=True, kw_only=True):
-    """What a statistical measure reads: `tail` of the `scenarios` lie beyond its level.
+    """What a statistical measure reads: `tail` of the `scenarios` lie beyond its level (None: they weigh unequally).
 
-    Where they are of a calibration, `method`, horizon and `source` say what each stands for, and `unmoved` names the
-    factors of the market that the account depends on and no scenario moves. Standard errors take the scenarios as
-    independent: windows of `horizon_bars` bars overlap where the rule is "overlapping", and a draw adds nothing to what
-    the model was fitted to.
+    Where they are of a calibration, `method`, horizon and `source` say what each stands for, columns of stress beside
+    them weigh `stressed_share` of all, and `unmoved` names the factors of the market that the account depends on and no
+    scenario moves. Standard errors take the scenarios as independent: windows of `horizon_bars` bars overlap where the
+    rule is "overlapping", and a draw adds nothing to what the model was fitted to.
     """
 
     measure: Literal["value_at_risk", "expected_shortfall"]
     level: float
     scenarios: int
-    tail: int
+    tail: int | None
     method: Literal["grid", "historical", "filtered", "monte_carlo"] = "grid"
     horizon_days: float | None = None
     horizon_bars: int = 1
     horizon_rule: Literal["overlapping", "bootstrap", "square_root"] = "overlapping"
     source: str = ""
+    stressed_share: float = 0.0
     unmoved: tuple[str, ...] = ()
     proxied: tuple[Proxied, ...] = ()
 
@@ -340,7 +341,7 @@ class StressedMargin(_Part, frozen=True, kw_only=True):
 class StressAccount(_Part, frozen=True, kw_only=True):
     """One account under stress. `pnl_usd` of a line covers positions and collateral (before haircuts).
 
-    Under a rulebook `margins` holds what it would ask for after each shock.
+    `margins` holds what would be asked for after each shock that leaves a market to margin in.
     """
 
     id: str

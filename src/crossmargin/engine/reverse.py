@@ -15,17 +15,20 @@ from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import chdtrc, ndtr
 
 from crossmargin.core.arrays import BoolArray, FloatArray, frozen
+from crossmargin.engine.accounts import provenance
 from crossmargin.engine.curves import account_pnl
 from crossmargin.engine.margin import margin
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import Plan, optioned, plan
+from crossmargin.engine.reports import Provenance
 from crossmargin.engine.variants import account_alone
 from crossmargin.instruments.table import InstrumentTable
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.portfolio.book import Book
+from crossmargin.scenarios.calibrated import horizon_moves
 from crossmargin.scenarios.calibration import Calibration
 from crossmargin.scenarios.factors import RELATIVE_KINDS, parse_factor
 from crossmargin.scenarios.scenario_set import ScenarioSet
@@ -47,7 +50,8 @@ Losses: TypeAlias = Callable[[FloatArray], FloatArray]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spread:
     """How factors move together over a horizon: standard deviations [factor] of log (or absolute) moves, and
-    correlations [factor, factor]; `source` says where they are from."""
+    correlations [factor, factor]; `source` says where they are from. `past` are the moves of a calibration's scenarios
+    [scenario, factor], none where the market alone is asked."""
 
     factors: tuple[str, ...]
     is_log: BoolArray
@@ -55,6 +59,7 @@ class Spread:
     correlation: FloatArray
     horizon_days: float
     source: str
+    past: FloatArray
 
     def root(self) -> FloatArray:
         """C with C·C' = Σ [factor, factor]; of a correlation matrix that is only semi-definite, too."""
@@ -92,17 +97,31 @@ class PositionLoss(_Part, frozen=True, kw_only=True):
     pnl_usd: float
 
 
+class Past(_Part, frozen=True, kw_only=True):
+    """What the calibration's own scenarios, scaled to now, say of a point at some distance.
+
+    Of `scenarios`, `as_far` moved at least as far in any direction (Mahalanobis) and `lost` cost at least the target;
+    `as_far_normal` is the share that a normal distribution would have as far: P(χ² of the factors > distance²).
+    """
+
+    scenarios: int
+    as_far: int
+    lost: int
+    as_far_normal: float
+
+
 class ReverseLine(_Part, frozen=True, kw_only=True):
     """The most plausible move that costs `target_usd`; None of the figures where no move in reach does.
 
     `deviations` is its distance, `probability` that of a loss at least as large over the horizon if the edge were
-    straight there and moves were normal: Φ(−distance). Fat tails make it larger.
+    straight there and moves were normal: Φ(−distance). Fat tails make it larger: see `past`, which a calibration gives.
     """
 
     exhausts: str
     target_usd: float
     deviations: float | None = None
     probability: float | None = None
+    past: Past | None = None
     pnl_usd: float | None = None
     moves: tuple[FactorMove, ...] = ()
     path: tuple[PathPoint, ...] = ()
@@ -112,9 +131,8 @@ class ReverseLine(_Part, frozen=True, kw_only=True):
 class ReverseReport(_Part, frozen=True, kw_only=True):
     """The reverse stress of one account; `horizon_days` of the distances, `source` of how factors move together."""
 
+    provenance: Provenance
     account: str
-    model: str
-    as_of_ms: int
     horizon_days: float
     source: str
     farthest: float
@@ -141,6 +159,7 @@ def spread_of(ready: Plan, calibration: Calibration | None = None) -> Spread:
             correlation=np.atleast_2d(np.nan_to_num(np.corrcoef(residuals.T)) + np.diag(~residuals.any(axis=0) * 1.0)),
             horizon_days=fitted.horizon_days,
             source=f"calibration: {fitted.source}",
+            past=horizon_moves(fitted)[0][:, kept],
         )
     return _market_spread(ready.table, ready.snapshot, ready.model, sorted(ready.scenarios.rules))
 
@@ -162,6 +181,7 @@ def _market_spread(table: InstrumentTable, snapshot: Snapshot, model: ModelDocum
         correlation=correlation,
         horizon_days=1.0,
         source="the market's daily volatilities and correlations; volatility shocks of the model over three",
+        past=np.zeros((0, len(factors))),
     )
 
 
@@ -180,7 +200,8 @@ def reverse_stress(
     """
     alone = account_alone(book, account)
     ready = plan(alone, snapshot, model)
-    pools = margin(alone, snapshot, model, prepared=ready).pools
+    now = margin(alone, snapshot, model, prepared=ready)
+    pools = now.pools
     spread = spread_of(ready, calibration)
     root = spread.root()
 
@@ -193,9 +214,8 @@ def reverse_stress(
         "all collateral": float(pools.equity.sum()),
     }
     return ReverseReport(
+        provenance=provenance(now),
         account=account,
-        model=f"{model.name}@{model.date}",
-        as_of_ms=snapshot.time_ns // 1_000_000,
         horizon_days=spread.horizon_days,
         source=spread.source,
         farthest=FARTHEST,
@@ -348,12 +368,28 @@ def _line(
         target_usd=target,
         deviations=distance,
         probability=float(ndtr(-distance)),
+        past=_past(spread, root, distance, target, alone, ready),
         pnl_usd=float(gains[-1]),
         moves=tuple(
             FactorMove(factor=spread.factors[i], shock=float(moved[i]), deviations=float(own[i])) for i in order
         ),
         path=tuple(PathPoint(part=float(p), pnl_usd=float(x)) for p, x in zip(parts, gains, strict=True)),
         positions=_position_losses(alone, ready, columns),
+    )
+
+
+def _past(spread: Spread, root: FloatArray, distance: float, target: float, alone: Book, ready: Plan) -> Past | None:
+    """What the scenarios of the calibration say of a point; of no distance where nothing has to be lost."""
+    if not len(spread.past):
+        return None
+    rank = int(np.linalg.matrix_rank(root))
+    far = np.linalg.norm(spread.past @ np.linalg.pinv(root).T, axis=1)
+    gains = account_pnl(alone, ready.snapshot, _columns(spread, spread.past, ready))[0]
+    return Past(
+        scenarios=len(spread.past),
+        as_far=int((far >= distance).sum()),
+        lost=int((-gains >= target).sum()),
+        as_far_normal=float(chdtrc(rank, distance**2)) if rank else 0.0,
     )
 
 

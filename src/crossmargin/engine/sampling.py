@@ -27,12 +27,22 @@ def sampling(ready: Plan) -> Sampling | None:
     measure, fitted = measure_of(ready.model.measure), ready.model.calibration
     if measure.kind == "worst":
         return None
-    count = ready.scenarios.regular
-    read = Sampling(measure=measure.kind, level=measure.level, scenarios=count, tail=measure.tail_count(count))
-    return read if fitted is None else _of_calibration(read, fitted, _felt(ready.table, ready.snapshot))
+    count, weight = ready.scenarios.regular, ready.terms.matrix.weight
+    alike = not count or bool((weight == weight[0]).all())
+    read = Sampling(
+        measure=measure.kind,
+        level=measure.level,
+        scenarios=count,
+        tail=measure.tail_count(count) if alike else None,
+    )
+    if fitted is None:
+        return read
+    own = np.asarray([family == fitted.method for family in ready.scenarios.families[:count]], bool)
+    stressed = 1.0 - float(weight[own].sum() / weight.sum())
+    return _of_calibration(read, fitted, stressed, _felt(ready.table, ready.snapshot))
 
 
-def _of_calibration(read: Sampling, fitted: Calibration, felt: set[str]) -> Sampling:
+def _of_calibration(read: Sampling, fitted: Calibration, stressed: float, felt: set[str]) -> Sampling:
     rows = len(fitted.close_ms)
     moved = {":".join(name.split(":")[:2]) for name in fitted.names}
     return msgspec.structs.replace(
@@ -42,6 +52,7 @@ def _of_calibration(read: Sampling, fitted: Calibration, felt: set[str]) -> Samp
         horizon_bars=fitted.horizon_bars,
         horizon_rule=fitted.horizon_rule,
         source=fitted.source,
+        stressed_share=stressed,
         unmoved=tuple(sorted(felt - moved)),
         proxied=tuple(
             Proxied(factor=fit.factor, proxy=fit.proxy, beta=fit.proxy_beta, share=fit.proxied / rows)
@@ -82,7 +93,7 @@ def tails(result: MarginResult) -> Tails:
     for rows, losses in _losses(result, np.flatnonzero(scanned)):
         worst[rows] = np.maximum(losses.max(axis=1), 0.0)
         if ready.model.calibration is not None:
-            found = estimate_tail(-losses, measure.level)
+            found = estimate_tail(-losses, measure.level, weight=ready.terms.matrix.weight)
             is_quantile = measure.kind == "value_at_risk"
             error[rows] = found.value_at_risk_error if is_quantile else found.expected_shortfall_error
     return Tails(worst, error)

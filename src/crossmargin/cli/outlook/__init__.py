@@ -1,0 +1,1 @@
+"""What may come, as commands and reports: the requirement of tomorrow, and the move that would exhaust an account."""
