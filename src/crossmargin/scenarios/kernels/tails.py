@@ -151,8 +151,38 @@ def _fit(y: ndarray) -> tuple[float, float, float]:
     below = left + (right - left) * max(0, best - 1) / GRID
     above = left + (right - left) * min(GRID, best + 1) / GRID
     s = _root(below, above, y, np.nan)
-    xi, beta, _ = _profile(_theta(s, y[-1]), y)
-    return xi, beta, 1.0 if left < s < right else 0.0
+    if left < s < right:
+        xi, beta, _ = _profile(_theta(s, y[-1]), y)
+        return xi, beta, 1.0
+    xi = SHAPE_MIN if s <= left else SHAPE_MAX
+    return xi, _scale_at(xi, y), 0.0
+
+
+@compiled()
+def _scale_at(xi: float, y: ndarray) -> float:
+    """The β of greatest likelihood at a fixed ξ: where (1 + ξ)·mean(y/(β + ξy)) falls to 1.
+
+    At a limit of ξ the best β is this one, and not that of the profile, whose ξ moves along with β.
+    """
+    low = max(0.0, -xi * y[-1])
+    high = low + 1.0 + abs(xi)
+    while _scale_score(high, xi, y) > 0.0:
+        high *= 2.0
+    for _ in range(STEPS_MAX):
+        beta = 0.5 * (low + high)
+        if _scale_score(beta, xi, y) > 0.0:
+            low = beta
+        else:
+            high = beta
+    return high
+
+
+@compiled()
+def _scale_score(beta: float, xi: float, y: ndarray) -> float:
+    total = 0.0
+    for i in range(y.size):
+        total += y[i] / (beta + xi * y[i])
+    return (1.0 + xi) * total / y.size - 1.0
 
 
 @compiled()
@@ -162,11 +192,13 @@ def _fit_loop(ptr: ndarray, excess: ndarray, out: ndarray) -> None:
         mean = y.mean()
         xi, beta, inside = _fit(y / mean)
         beta *= mean
-        distance = 0.0
+        distance = exponent = 0.0
         for i in range(y.size):
-            below = -math.expm1(-y[i] / beta * _log1p_ratio(xi * y[i] / beta))
+            own = y[i] / beta * _log1p_ratio(xi * y[i] / beta)
+            exponent += own
+            below = -math.expm1(-own)
             distance = max(distance, below - i / y.size, (i + 1) / y.size - below)
-        out[row] = xi, beta, -y.size * (math.log(beta) + xi + 1.0), distance, inside
+        out[row] = xi, beta, -y.size * math.log(beta) - (1.0 + xi) * exponent, distance, inside
 
 
 @compiled(inline=True)
