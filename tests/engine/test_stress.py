@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from crossmargin.engine.stress import stress
+from crossmargin.core.errors import UnknownName
+from crossmargin.engine.margin import margin
+from crossmargin.engine.stress import default_stress, stress
 from crossmargin.market.snapshot import bump
 from crossmargin.scenarios.document import NamedShock, StressDocument
 from crossmargin.valuation.marks import marks
@@ -61,3 +63,68 @@ def test_the_shipped_library_runs_on_any_market():
     grid = report.accounts[0].risk_arrays[0]
     at = grid.moves.index(0.0), grid.vol_moves.index(0.0)
     assert grid.pnl_usd[at[0]][at[1]] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_margin_after_a_shock_is_that_of_the_moved_market_with_its_gains():
+    """Also of futures without an entry price, whose gains no mark would show."""
+    held = {BTC_PERP.id: 2.0, BTC_COIN.id: 3.0, ETH_PERP.id: -10.0, CALL.id: -0.5}
+    c = desk(account(group(held), collateral={"BTC": 1.0, "USDC": 500.0}), model=small_model())
+    down = StressDocument(scenarios=SHOCKS.scenarios[:1])
+    report = stress(c.book, c.snapshot, c.model, scenarios=down).accounts[0]
+    (after,) = report.margins
+    moved = bump(c.snapshot, down.scenarios[0].shocks)
+    fresh = margin(c.book, moved, c.model)
+    settled = -80.0 - 120.0 + 50.0  # by hand above
+    assert after.equity_usd == pytest.approx(float(fresh.pools.equity.sum()) + settled)
+    assert after.initial_usd == pytest.approx(float(fresh.pools.initial.sum()), rel=0.05)
+    assert after.unmoved == ()
+
+
+def test_shocks_of_single_tenors_show_their_loss_alone():
+    c = desk(account(group({CALL.id: 1.0})), model=small_model())
+    shocks = StressDocument(
+        scenarios=(
+            NamedShock(label="bent", shocks={"vol:BTC:7d": 0.5, "vol:BTC:180d": 0.0}),
+            NamedShock(label="skewed", shocks={"skew:BTC": 0.1, "spot:BTC": 0.1}),
+        )
+    )
+    report = stress(c.book, c.snapshot, c.model, scenarios=shocks).accounts[0]
+    assert [line.label for line in report.lines] == ["bent", "skewed"]
+    assert [(m.label, m.unmoved) for m in report.margins] == [("skewed", ("skew:BTC",))]
+
+
+def test_events_say_what_the_market_left_of_them():
+    c = desk(account(group({CALL.id: 1.0})), model=small_model())
+    own = StressDocument(scenarios=SHOCKS.scenarios[:1])
+    both = stress(c.book, c.snapshot, c.model, scenarios=own, library=True)
+    assert [e.label for e in both.events] == ["down", *(s.label for s in default_stress().scenarios)]
+    told = {e.label: e for e in both.events}
+    lines = {line.label for line in both.accounts[0].lines}
+    assert lines == {e.label for e in both.events if e.moves}
+    for shock in default_stress().scenarios:
+        assert set(told[shock.label].moves) | set(told[shock.label].left_out) == set(shock.shocks)
+    picked = stress(c.book, c.snapshot, c.model, events=["2020-03-12"])
+    assert [e.date for e in picked.events] == ["2020-03-12"]
+    with pytest.raises(UnknownName, match="2031"):
+        stress(c.book, c.snapshot, c.model, events=["2031"])
+
+
+def test_the_library_says_where_each_shock_is_from():
+    library = default_stress().scenarios
+    assert len({s.label for s in library}) == len(library) >= 50
+    assert all(s.source and s.shocks for s in library)
+    assert all(s.window for s in library if s.date)
+    dates = [s.date for s in library if s.date]
+    assert dates == sorted(dates)
+    for wanted in (
+        "1987-10-19",
+        "1998",
+        "2001-09",
+        "2008",
+        "2020-03-12",
+        "2021-05-19",
+        "2022-11",
+        "2023-03",
+        "2024-04",
+    ):
+        assert any(date.startswith(wanted) for date in dates), wanted

@@ -6,7 +6,7 @@ from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.market import document as doc
 from crossmargin.market.build import build_snapshot
 from crossmargin.scenarios.document import NamedShock, StressDocument
-from crossmargin.scenarios.stress import build_stress, restrict, spot_vol_grid
+from crossmargin.scenarios.stress import DEEPEST, Cut, build_stress, pick, restrict, spot_vol_grid
 from tests.worlds import flat_surface, market, underlying
 
 WORLD = build_snapshot(
@@ -58,12 +58,37 @@ def test_all_missing_factors_are_named_at_once_and_chains_never():
     assert set(caught.value.factors) == {"spot:SOL", "rate:GBP:2y"}
 
 
-def test_a_library_is_cut_to_the_market_and_keeps_its_time():
-    document = stress(spot__SOL=-0.1, spot__BTC=-0.2)
-    kept = restrict(document, WORLD)
+def test_a_library_is_cut_to_the_market_keeps_its_time_and_says_what_was_cut():
+    document = stress(spot__SOL=-0.1, spot__BTC=-0.2, fx__all=0.1)
+    kept, cuts = restrict(document, WORLD)
     assert kept.scenarios[0].shocks == {"spot:BTC": -0.2}
     assert build_stress(kept, WORLD).horizon_days[0] == 2.0
-    assert restrict(stress(spot__SOL=-0.1), WORLD).scenarios == ()
+    assert cuts == (Cut(label="one", left_out=("spot:SOL", "fx:*"), shortened=()),)
+    kept, cuts = restrict(stress(spot__SOL=-0.1), WORLD)
+    assert (kept.scenarios, cuts[0].left_out) == ((), ("spot:SOL",))
+
+
+def test_a_fall_by_more_than_everything_is_shortened_and_said():
+    oil = underlying("WTI", 60.0, surface=flat_surface(0.4, scale=60.0))
+    world = build_snapshot(market(underlying("BTC", 5e4), oil))
+    kept, cuts = restrict(stress(spot__WTI=-3.06, spot__BTC=-0.5), world)
+    assert kept.scenarios[0].shocks == {"spot:WTI": DEEPEST, "spot:BTC": -0.5}
+    assert cuts[0].shortened == ("spot:WTI",)
+    assert len(build_stress(kept, world)) == 1
+
+
+def test_events_are_picked_by_date_and_label():
+    document = StressDocument(
+        scenarios=(
+            NamedShock(label="War", shocks={}, date="2022-02-24"),
+            NamedShock(label="Exchange failure", shocks={}, date="2022-11-09"),
+            NamedShock(label="Hypothetical: peg", shocks={}),
+        )
+    )
+    assert [s.label for s in pick(document, ["PEG", "2022-02"]).scenarios] == ["War", "Hypothetical: peg"]
+    assert len(pick(document, ["2022"]).scenarios) == 2
+    with pytest.raises(UnknownName, match=r"event is '2021'.*2022-02-24"):
+        pick(document, ["2022", "2021"])
 
 
 def test_a_library_with_a_name_that_is_no_factor_is_refused():

@@ -58,6 +58,15 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shocks:
+    """Which shocks to apply: those of a file, the shipped ones, or some of either."""
+
+    file: Path | None
+    library: bool
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Then:
     """The files of an earlier result; what is not named is as it is now."""
 
@@ -160,15 +169,21 @@ def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, h
     _warn({report.account.id: report.account.ruling})
 
 
-def stress(inputs: Inputs, *, scenarios: Path | None, account: str | None, as_json: bool, html: Path | None) -> None:
+def stress(inputs: Inputs, shocks: Shocks, *, account: str | None, as_json: bool, html: Path | None) -> None:
     """Stress a book, or one of its accounts."""
     from crossmargin.engine.stress import stress as stress_book
 
     with progress_bar() as progress:
         now = _load(inputs, progress)
-        shocks = read_stress(scenarios) if scenarios is not None else None
-        book = now.book if account is None else account_alone(now.book, account)
-        report = stress_book(book, now.snapshot, now.model, scenarios=shocks)
+        report = stress_book(
+            now.book if account is None else account_alone(now.book, account),
+            now.snapshot,
+            now.model,
+            scenarios=read_stress(shocks.file) if shocks.file is not None else None,
+            library=shocks.library,
+            events=shocks.events,
+            progress=progress,
+        )
     from crossmargin.cli.tables import stress_tables
 
     if html is not None:
@@ -177,6 +192,26 @@ def stress(inputs: Inputs, *, scenarios: Path | None, account: str | None, as_js
         write_text(html, stress_page(report))
     print_report(report, as_json=as_json, tables=stress_tables)
     _warn({a.id: a.ruling for a in report.accounts})
+
+
+def needed_inputs(book: Path | None, market: Path | None, model: str, instruments: Path | None) -> Inputs:
+    """The files of a command that can also do without; raises `InvalidInput` for a book or market that is not named."""
+    if book is None or market is None:
+        missing = "BOOK" if book is None else "--market"
+        raise InvalidInput(
+            missing, where="stress", value="missing", limit="a file", remedy="Name it, or use --library."
+        )
+    return Inputs(book=book, market=market, model=model, instruments=instruments)
+
+
+def list_shocks(events: tuple[str, ...], *, as_json: bool) -> None:
+    """List the shipped shocks, or some of them."""
+    from crossmargin.cli.stressing.tables import library_table
+    from crossmargin.engine.stress import default_stress
+    from crossmargin.scenarios.stress import pick
+
+    library = pick(default_stress(), events) if events else default_stress()
+    print_report(library, as_json=as_json, tables=library_table)
 
 
 def demo() -> None:

@@ -187,10 +187,22 @@ def explain(
 
 @app.command()
 def stress(
-    book: BookArgument,
-    market: MarketOption,
+    book: Annotated[
+        Path | None,
+        typer.Argument(help="The book: .toml, .json, .csv or .parquet.", show_default=False, metavar="BOOK"),
+    ] = None,
+    market: Annotated[
+        Path | None, typer.Option("--market", "-m", help="The market: .toml or .json.", metavar="FILE")
+    ] = None,
     scenarios: Annotated[
         Path | None, typer.Option(help="Named shocks: .toml or .json; shipped ones by default.", metavar="FILE")
+    ] = None,
+    library: Annotated[
+        bool, typer.Option("--library", help="The shipped shocks, beside --scenarios too; without a BOOK, list them.")
+    ] = False,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(help="Only shocks of this day, month or year, or with this in the label.", metavar="LABEL|DATE"),
     ] = None,
     account: AccountOption = None,
     model: AnyModelOption = DEFAULT_MODEL,
@@ -198,17 +210,22 @@ def stress(
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
-    """Show P&L in named shocks, and over a grid of prices by volatilities.
+    """Show P&L in named shocks with the margin after each, and over a grid of prices by volatilities.
 
-    The shipped shocks are historical (March 2020, FTX, …) and hypothetical (a stablecoin breaks); `crossmargin schema
+    The shipped shocks are historical, from 1987 to 2024, and hypothetical (correlations go to one, a peg breaks); what
+    the market lacks is cut from them and named. `crossmargin stress --library` lists them all; `crossmargin schema
     stress` says how to write your own.
 
-    Example: `crossmargin stress book.toml --market market.toml --account desk`
+    Example: `crossmargin stress book.toml --market market.toml --event 2020-03`
     """
     from crossmargin.cli import commands
 
-    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
-    commands.stress(inputs, scenarios=scenarios, account=account, as_json=as_json, html=html)
+    if book is None and library:
+        commands.list_shocks(tuple(event or ()), as_json=as_json)
+        return
+    inputs = commands.needed_inputs(book, market, model, instruments)
+    shocks = commands.Shocks(file=scenarios, library=library, events=tuple(event or ()))
+    commands.stress(inputs, shocks, account=account, as_json=as_json, html=html)
 
 
 @app.command()

@@ -34,8 +34,9 @@ from crossmargin.cli.sentences import (
     status_counts,
     stress_summary,
 )
+from crossmargin.cli.stressing.page import event_sections, stressed
 from crossmargin.cli.svg import Markup, element, join
-from crossmargin.cli.wording import Column, label_text, named, percent, ratio, usd
+from crossmargin.cli.wording import Column, label_text, named, ratio, usd
 from crossmargin.engine.reports import (
     AccountReport,
     ExplainReport,
@@ -171,7 +172,8 @@ def stress_page(report: StressReport) -> str:
         heading = "What would happen" if len(shown) == 1 else account.id
         words = Markup("") if len(shown) == 1 else summary(stress_summary(account))
         told = warned(warnings(account.ruling))
-        sections.append(Section(f"account-{i + 1}", heading, join((told, words, _stressed(account)))))
+        sections.append(Section(f"account-{i + 1}", heading, join((told, words, stressed(account)))))
+    sections += event_sections(report)
     return document(f"{name} · stress test", top, sections, report.provenance)
 
 
@@ -188,46 +190,6 @@ def _stress_tiles(account: StressAccount) -> Markup:
         entries.append(Tile("Worst shock", usd(worst.pnl_usd), label_text(worst.label)))
         entries.append(Tile("Left after it", usd(left), "USD", "" if left >= 0.0 else "short"))
     return tiles(entries)
-
-
-def _stressed(account: StressAccount) -> Markup:
-    parts = []
-    if account.lines:
-        ordered = sorted(account.lines, key=lambda line: line.pnl_usd)
-        bars = [
-            charts.Bar(label_text(s.label), s.pnl_usd, f"equity then {usd(account.equity_usd + s.pnl_usd)} USD")
-            for s in ordered
-        ]
-        columns = (Column("shock", words=True), Column("P&L, USD"), Column("equity then, USD"), Column("of equity"))
-        rows = [
-            [b.name, usd(b.value), usd(account.equity_usd + b.value), _of(b.value, account.equity_usd)] for b in bars
-        ]
-        note = f"P&L of positions and collateral before haircuts, against {usd(account.equity_usd)} USD of equity."
-        draw = partial(charts.signed_bars, "P&L by named shock", bars)
-        parts.append(figure("Named shocks", note, draw))
-        parts.append(card(table("Shocks and what would be left", columns, rows)))
-    if account.margins:
-        parts.append(_stressed_margins(account))
-    arrays = sorted(account.risk_arrays, key=lambda a: a.underlying != "all")
-    return grid(*parts, *map(page_sections.risk_array_figure, arrays))
-
-
-def _stressed_margins(account: StressAccount) -> Markup:
-    headings = ("equity, USD", "initial", "maintenance", "excess")
-    columns = (Column("after", words=True), *map(Column, headings), Column("status", words=True))
-    rows = [
-        [
-            label_text(m.label),
-            *map(usd, (m.equity_usd, m.initial_usd, m.maintenance_usd, m.equity_usd - m.initial_usd)),
-            status_pill(m.status),
-        ]
-        for m in sorted(account.margins, key=lambda m: m.equity_usd - m.maintenance_usd)
-    ]
-    return card(table("What the rulebook would ask for after each shock", columns, rows))
-
-
-def _of(value: float, whole: float) -> str:
-    return percent(value / whole) if whole else ""
 
 
 def simulate_page(report: SimulateReport) -> str:

@@ -29,6 +29,7 @@ from crossmargin.cli.sentences import (
     stress_summary,
     worst_scenarios,
 )
+from crossmargin.cli.stressing.tables import cut_events, named_shocks
 from crossmargin.cli.table_parts import (
     STATUS_STYLE,
     Row,
@@ -153,11 +154,10 @@ def stress_tables(report: StressReport) -> RenderableType:
         parts.append(Rule(Text(account.id, style="bold"), align="left"))
         parts.append(prose(stress_summary(account)))
         parts += warning(warnings(account.ruling))
-        parts += _named_shocks(account)
-        parts += _stressed_margins(account)
+        parts += named_shocks(account)
         for array in account.risk_arrays:
             parts += _heat_map(array)
-    return Sheet(*parts, *footer(report.provenance))
+    return Sheet(*parts, *cut_events(report), *footer(report.provenance))
 
 
 def _ruin(account: StressAccount) -> float:
@@ -441,47 +441,6 @@ def _compared_groups(before: AccountReport, after: AccountReport) -> RenderableT
             worst = f"{worst} (was {label_text(old[group.id].worst_scenario) or 'by rule'})"
         rows.append([group.id, usd(group.initial_usd), delta(group.initial_usd - was), worst])
     return table("Groups after", columns, rows)
-
-
-def _named_shocks(account: StressAccount) -> Iterator[RenderableType]:
-    if account.lines:
-        largest = max(abs(line.pnl_usd) for line in account.lines)
-        columns = (
-            Column("shock", words=True),
-            Column("P&L USD"),
-            Column("", words=True),
-            Column("equity then USD"),
-            Column("of equity"),
-        )
-        rows: list[Row] = [
-            [
-                label_text(line.label),
-                usd(line.pnl_usd),
-                bar(line.pnl_usd, largest),
-                usd(account.equity_usd + line.pnl_usd),
-                share(line.pnl_usd, account.equity_usd),
-            ]
-            for line in sorted(account.lines, key=lambda line: line.pnl_usd)
-        ]
-        yield table("Named shocks", columns, rows)
-
-
-def _stressed_margins(account: StressAccount) -> Iterator[RenderableType]:
-    if account.margins:
-        headings = ("equity USD", "initial USD", "maintenance USD", "excess USD")
-        columns = (Column("after", words=True), *map(Column, headings), Column("status", words=True))
-        rows: list[Row] = [
-            [
-                label_text(m.label),
-                *map(usd, (m.equity_usd, m.initial_usd, m.maintenance_usd, m.equity_usd - m.initial_usd)),
-                status_text(m.status),
-            ]
-            for m in sorted(account.margins, key=lambda m: m.equity_usd - m.maintenance_usd)
-        ]
-        yield table("What the rulebook would ask for after each shock", columns, rows)
-        unmoved = sorted({factor for m in account.margins for factor in m.unmoved})
-        if unmoved:
-            yield prose((f"Factors that stayed where they were: {', '.join(unmoved)}.",))
 
 
 def _heat_map(array: RiskArray) -> Iterator[RenderableType]:

@@ -321,14 +321,31 @@ class ExplainReport(_Part, frozen=True, kw_only=True):
 
 
 class StressReport(_Part, frozen=True, kw_only=True):
-    """P&L and equity of each account by named shock, and a risk array of prices by vols."""
+    """P&L and equity of each account by named shock, and a risk array of prices by vols; `events` are the shocks."""
 
     provenance: Provenance
     accounts: tuple[StressAccount, ...]
+    events: tuple[StressEvent, ...] = ()
+
+
+class StressEvent(_Part, frozen=True, kw_only=True):
+    """One shock as it was applied: its moves, where they are from, and what the market left of it.
+
+    `left_out` are factors that the market lacks, `shortened` falls that prices above zero cannot have. A shock of
+    which nothing is left has no moves, and no line in any account.
+    """
+
+    label: str
+    date: str
+    window: str
+    source: str
+    moves: dict[str, float]
+    left_out: tuple[str, ...]
+    shortened: tuple[str, ...]
 
 
 class StressedMargin(_Part, frozen=True, kw_only=True):
-    """What a rulebook counts and asks for in the market after a shock; `unmoved` are factors that stayed."""
+    """What counts and is asked for in the market after a shock, all made again; `unmoved` are factors that stayed."""
 
     label: str
     equity_usd: float

@@ -65,12 +65,17 @@ class Grid(_Part, frozen=True, kw_only=True):
 
 
 class NamedShock(_Part, frozen=True, kw_only=True):
-    """One stress scenario: factors and their moves. `spot:*` moves every price of that kind not named itself."""
+    """One stress scenario: factors and their moves. `spot:*` moves every price of that kind not named itself.
+
+    `date` is the day of an event that happened, "" for one that did not; `window` says over which time the moves are.
+    """
 
     label: str
     shocks: dict[str, float]
     horizon_days: float = 0.0
     source: str = ""
+    date: str = ""
+    window: str = ""
 
 
 class StressDocument(_Part, frozen=True, kw_only=True):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from msgspec.structs import replace
 
-from crossmargin.core.errors import InvalidInput, MissingFactors
+from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.scenarios.document import NamedShock, StressDocument
 from crossmargin.scenarios.factors import parse_factor
 from crossmargin.scenarios.scenario_set import Scenario, ScenarioSet, SurfaceRule, collect
+
+DEEPEST: Final = -0.95  # of a fall by everything or more; a scenario keeps prices above −100 %
 
 
 def build_stress(
@@ -39,18 +43,52 @@ def build_stress(
     return collect((_scenario(s, held) for s in document.scenarios), rules=rules, where=where)
 
 
-def restrict(document: StressDocument, snapshot: Snapshot) -> StressDocument:
-    """A library cut to a market: shocks of factors that the market does not hold are left out, and so are empty ones.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a market left of one shock: factors `left_out` because it lacks them, and falls `shortened` to `DEEPEST`."""
 
-    For shipped libraries, which cannot know the market. What a user writes is never cut: `build_stress` refuses it.
+    label: str
+    left_out: tuple[str, ...]
+    shortened: tuple[str, ...]
+
+
+def restrict(document: StressDocument, snapshot: Snapshot) -> tuple[StressDocument, tuple[Cut, ...]]:
+    """A library cut to a market, and what was cut: factors that it does not hold, and shocks without any other.
+
+    A price that fell by 100 % or more falls by `DEEPEST`: of itself, or of its scale where it may be negative. For
+    shipped libraries, which cannot know the market. What a user writes is never cut: `build_stress` refuses it.
     """
     held = set(factors_of(snapshot))
-    kept = []
+    prices = {u.factor for u in snapshot.underlyings.values()}
+    kept, cuts = [], []
     for shock in document.scenarios:
-        moves = {f: x for f, x in shock.shocks.items() if f.endswith(":*") or _is_held(f, held, document.name)}
+        moves = {f: x for f, x in shock.shocks.items() if _reaches(f, held, document.name)}
+        deep = tuple(f for f, x in moves.items() if x <= -1.0 and f in prices)
         if moves:
-            kept.append(replace(shock, shocks=moves))
-    return replace(document, scenarios=tuple(kept))
+            kept.append(replace(shock, shocks=moves | dict.fromkeys(deep, DEEPEST)))
+        lost = tuple(f for f in shock.shocks if f not in moves)
+        if lost or deep:
+            cuts.append(Cut(label=shock.label, left_out=lost, shortened=deep))
+    return replace(document, scenarios=tuple(kept)), tuple(cuts)
+
+
+def pick(document: StressDocument, wanted: Iterable[str]) -> StressDocument:
+    """The shocks whose date begins with, or whose label contains, one of `wanted`, in the order of the document.
+
+    Raises `UnknownName` for a word that no shock answers to.
+    """
+    chosen: set[str] = set()
+    for word in wanted:
+        found = {s.label for s in document.scenarios if _answers(s, word)}
+        if not found:
+            known = [s.date or s.label for s in document.scenarios]
+            raise UnknownName("event", where=document.name or "scenarios", value=word, known=known)
+        chosen |= found
+    return replace(document, scenarios=tuple(s for s in document.scenarios if s.label in chosen))
+
+
+def _answers(shock: NamedShock, word: str) -> bool:
+    return shock.date.startswith(word) or word.casefold() in shock.label.casefold()
 
 
 def _check_pattern(pattern: str, where: str) -> None:
@@ -59,6 +97,12 @@ def _check_pattern(pattern: str, where: str) -> None:
         raise InvalidInput(
             "factor", where=where, value=pattern, limit="one chain by name", remedy="Write chain:eip155:1."
         )
+
+
+def _reaches(factor: str, held: set[str], where: str) -> bool:
+    if factor.endswith(":*"):
+        return any(name.startswith(factor[:-1]) for name in held)
+    return _is_held(factor, held, where)
 
 
 def _is_held(factor: str, held: set[str], where: str) -> bool:

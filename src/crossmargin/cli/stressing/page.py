@@ -1,0 +1,64 @@
+"""Named shocks as parts of a page: the losses as bars, what is asked for after each, and where each is from."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from crossmargin.cli import charts, page_sections
+from crossmargin.cli.page_parts import Section, card, figure, grid, status_pill, table
+from crossmargin.cli.page_parts import summary as paragraph
+from crossmargin.cli.stressing.words import by_loss, cut_words, moves_words, unmoved_words
+from crossmargin.cli.svg import Markup, element, join
+from crossmargin.cli.wording import Column, label_text, percent, usd
+from crossmargin.engine.reports import StressAccount, StressedMargin, StressReport
+
+
+def stressed(account: StressAccount) -> Markup:
+    """One account: bars of P&L, the table of what would be left and asked for, and its risk arrays."""
+    parts = []
+    if account.lines:
+        bars = [
+            charts.Bar(label_text(s.label), s.pnl_usd, f"equity then {usd(account.equity_usd + s.pnl_usd)} USD")
+            for s in by_loss(account)
+        ]
+        note = f"P&L of positions and collateral before haircuts, against {usd(account.equity_usd)} USD of equity."
+        parts.append(figure("Named shocks", note, partial(charts.signed_bars, "P&L by named shock", bars)))
+        parts.append(_shock_card(account))
+    arrays = sorted(account.risk_arrays, key=lambda a: a.underlying != "all")
+    return grid(*parts, *map(page_sections.risk_array_figure, arrays))
+
+
+def _shock_card(account: StressAccount) -> Markup:
+    after = {m.label: m for m in account.margins}
+    heads = ("P&L, USD", "of equity", "equity then, USD", *(("initial", "maintenance") if after else ()))
+    columns = [Column("shock", words=True), *map(Column, heads), *([Column("status", words=True)] if after else [])]
+    rows = []
+    for line in by_loss(account):
+        of_equity = percent(line.pnl_usd / account.equity_usd) if account.equity_usd else ""
+        then = _then(account.equity_usd + line.pnl_usd, after.get(line.label), bool(after))
+        rows.append([label_text(line.label), usd(line.pnl_usd), of_equity, *then])
+    title = "Shocks, and what would be left and asked for after them" if after else "Shocks and what would be left"
+    said = [element("p", text, class_="note") for text in unmoved_words(account)]
+    return card(join((table(title, columns, rows), *said)))
+
+
+def _then(plain_usd: float, found: StressedMargin | None, margined: bool) -> list[str]:
+    if found is None:
+        return [usd(plain_usd), *(["", "", ""] if margined else [])]
+    return [*map(usd, (found.equity_usd, found.initial_usd, found.maintenance_usd)), status_pill(found.status)]
+
+
+def event_sections(report: StressReport) -> list[Section]:
+    """The shocks themselves: moves, window, source, and what this market left out; nothing where none are told."""
+    if not report.events:
+        return []
+    names = ("shock", "moves here", "window", "source", "not in this market")
+    columns = [Column("date", words=True), *(Column(name, words=True) for name in names)]
+    rows = [
+        [e.date, label_text(e.label), moves_words(e.moves), e.window, " ".join(e.source.split()), cut]
+        for e in report.events
+        for cut in [cut_words(e) if e.left_out or e.shortened else ""]
+    ]
+    words = "Moves as they were applied. A shock of this library never moves what this market lacks, and says so."
+    body = join((paragraph((words,)), card(table("Shocks and their sources", columns, rows, shown=False))))
+    return [Section("events", "The shocks and where they are from", body)]
