@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant
 from crossmargin.market.snapshot import Snapshot
-from crossmargin.measures.kernels.reduce import losses_rows, tail_rows
+from crossmargin.measures.kernels.reduce import losses_rows, tail_rows, weighted_tail_rows
 from crossmargin.measures.reduce import Measure, reduce_rows
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.scenario_set import ScenarioSet, SurfaceRule
@@ -44,6 +44,15 @@ class Forecaster(Protocol):
 
     def columns(self, t: int) -> FloatArray:
         """Shocks [factor, scenario] over the horizon that begins after move t; as many scenarios at every t."""
+        ...
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """A forecaster whose columns are not equally likely."""
+
+    def weights(self, t: int) -> FloatArray:
+        """What each column of t weighs [scenario]."""
         ...
 
 
@@ -155,12 +164,14 @@ def run(
         matrix = _matrix(stage, np.concatenate(columns, axis=1), threads)
         width = columns[0].shape[1]
         if forecast is None and rate is not None:
-            forecast = _unfilled(margin.shape, rate, width, kept)
+            equal = _weights(model, int(stage.moves[first])) is None
+            forecast = _unfilled(margin.shape, rate, width, kept if equal else ())
         for date in range(first, last):
             own = np.ascontiguousarray(matrix[:, (date - first) * width : (date - first + 1) * width])
-            margin[:, date] = np.maximum(reduce_rows(*csr, own, model.measure, threads=threads)[0], 0.0)
+            weight = _weights(model, int(stage.moves[date]))
+            margin[:, date] = np.maximum(reduce_rows(*csr, own, model.measure, weight=weight, threads=threads)[0], 0.0)
             if forecast is not None:
-                _record(forecast, date, csr, own, gains[:, date], threads)
+                _record(forecast, date, csr, own, weight, gains[:, date], threads)
         if progress is not None:
             progress(model.name, last, len(stage.moves))
     return Series(
@@ -187,11 +198,31 @@ def _unfilled(shape: tuple[int, ...], rate: float, scenarios: int, kept: Sequenc
     )
 
 
-def _record(forecast: Forecast, date: int, csr: Csr, matrix: FloatArray, gains: FloatArray, threads: int) -> None:
+def _weights(model: Forecaster, t: int) -> FloatArray | None:
+    """What the columns of t weigh; None where all weigh the same."""
+    if not isinstance(model, Weighted):
+        return None
+    found = model.weights(t)
+    return None if (found == found[0]).all() else found
+
+
+def _record(
+    forecast: Forecast,
+    date: int,
+    csr: Csr,
+    matrix: FloatArray,
+    weight: FloatArray | None,
+    gains: FloatArray,
+    threads: int,
+) -> None:
     """Write what the model says of one date into its forecast."""
     ptr, index, quantity = csr
-    count = Measure(level=1.0 - forecast.rate).tail_count(forecast.scenarios)
-    quantile, shortfall, _ = tail_rows(ptr, index, quantity, matrix, count, threads=threads)
+    if weight is None:
+        count = Measure(level=1.0 - forecast.rate).tail_count(forecast.scenarios)
+        quantile, shortfall, _ = tail_rows(ptr, index, quantity, matrix, count, threads=threads)
+    else:
+        tail = forecast.rate * float(weight.sum())
+        quantile, shortfall, _ = weighted_tail_rows(ptr, index, quantity, matrix, weight, tail, threads=threads)
     forecast.value_at_risk[:, date], forecast.shortfall[:, date] = quantile, shortfall
     if not len(forecast.kept):
         return

@@ -15,11 +15,10 @@ import numpy as np
 from crossmargin.core.arrays import FloatArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import fill_gaps
-from crossmargin.scenarios.calibrated import horizon_sums
-from crossmargin.scenarios.calibration import FilterFit
+from crossmargin.scenarios.calibrate import CalibrationSpec, fill_gaps, fit_filters
+from crossmargin.scenarios.calibrated import LEAST_PRICE, horizon_sums
+from crossmargin.scenarios.calibration import HorizonRule
 from crossmargin.scenarios.copulas import fit_t, fit_vine, pseudo_observations
-from crossmargin.scenarios.fitting import FALLBACK_DECAY, OBSERVATIONS_MIN, fit_volatility
 from crossmargin.scenarios.tails import splice
 from crossmargin.scenarios.walk import Walk, walk
 from crossmargin.validation.challengers.walked import Setting, textbook
@@ -49,6 +48,10 @@ class Refitted:
         """Shocks [factor, scenario] over the horizon that begins after move t."""
         return self.walks[_stretch(t, self.first, self.every, self.name)].columns(t)
 
+    def weights(self, t: int) -> FloatArray:
+        """What each column weighs [scenario]."""
+        return self.walks[_stretch(t, self.first, self.every, self.name)].weights(t)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Redrawn:
@@ -62,26 +65,34 @@ class Redrawn:
     draws: tuple[FloatArray, ...]
 
     def columns(self, t: int) -> FloatArray:
-        """Shocks [factor, scenario] over the horizon that begins after move t."""
+        """Shocks [factor, scenario] over the horizon that begins after move t; draws have no order to overlap in."""
         spec, drawn = self.walk.spec, self.draws[_stretch(t, self.first, self.every, self.name)]
+        rule: HorizonRule = "bootstrap" if spec.horizon_rule == "overlapping" else spec.horizon_rule
         rows = drawn * self.walk.scale[t]
-        moves = horizon_sums(rows, bars=spec.horizon_bars, rule=spec.horizon_rule, draws=spec.draws, seed=spec.seed)
-        return frozen(self.walk.history.as_shocks(moves).T)
+        moves = horizon_sums(rows, bars=spec.horizon_bars, rule=rule, draws=len(drawn), seed=spec.seed)
+        shocks, is_log = self.walk.history.as_shocks(moves), self.walk.history.is_log
+        return frozen(np.where(is_log, np.maximum(shocks, LEAST_PRICE), shocks).T)
+
+
+def regularly(
+    setting: Setting, name: str, spec: CalibrationSpec, measure: Measure, *, every: int = GJR_EVERY
+) -> Refitted:
+    """A specification whose filter is fitted by likelihood, again after every so many moves; needs `calibrate`."""
+
+    def at(t: int) -> Walk:
+        known = setting.history.until(int(setting.base.close_ns[t]))
+        return walk(setting.history, spec, fits=fit_filters(known, spec), refit=COPULA_EVERY)
+
+    walks = tuple(_fits(setting, name, every, at))
+    return Refitted(name=name, measure=measure, first=setting.first, every=every, walks=walks)
 
 
 def gjr(setting: Setting, name: str) -> Refitted:
     """Filtered history under GJR-GARCH with t innovations for each factor, EWMA where it is too short or will not fit.
 
     Needs the extra `calibrate`."""
-    moves = setting.base.move
-
-    def at(t: int) -> Walk:
-        fits = {f: _gjr_fit(moves[: t + 1, i], f) for i, f in enumerate(setting.history.factors)}
-        spec = msgspec.structs.replace(textbook(setting.spec, setting.history), filter="gjr")
-        return walk(setting.history, spec, fits=fits)
-
-    walks = tuple(_fits(setting, name, GJR_EVERY, at))
-    return Refitted(name=name, measure=setting.measure, first=setting.first, every=GJR_EVERY, walks=walks)
+    spec = msgspec.structs.replace(textbook(setting.spec, setting.history), filter="gjr", law="t")
+    return regularly(setting, name, spec, setting.measure, every=GJR_EVERY)
 
 
 def pareto_tails(setting: Setting, name: str) -> Redrawn:
@@ -141,19 +152,3 @@ def _residuals(base: Walk, t: int) -> FloatArray:
     """The look-back of residuals up to move t without gaps [row, factor]."""
     rows = base.residual[max(t + 1 - base.spec.lookback, 0) : t + 1]
     return fill_gaps(rows, base.history.factors, base.spec)[0]
-
-
-def _gjr_fit(moves: FloatArray, factor: str) -> FilterFit:
-    if np.count_nonzero(~np.isnan(moves)) < OBSERVATIONS_MIN:
-        return FilterFit(kind="ewma", decay=FALLBACK_DECAY)
-    fit = fit_volatility(moves, "gjr", "t", where=factor)
-    if fit.kind == "ewma":
-        return FilterFit(kind="ewma", decay=FALLBACK_DECAY)
-    return FilterFit(
-        kind=fit.kind,
-        omega=fit.value("omega"),
-        alpha=fit.value("alpha"),
-        gamma=fit.value("gamma"),
-        beta=fit.value("beta"),
-        degrees=fit.value("nu"),
-    )

@@ -11,7 +11,6 @@ from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.core.errors import InvalidInput
 from crossmargin.measures.reduce import Measure
 from crossmargin.scenarios.calibrate import CalibrationSpec
-from crossmargin.scenarios.calibration import Scale
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.scenarios.walk import Walk, walk
 from crossmargin.validation.backtest import Progress
@@ -28,6 +27,10 @@ class Walked:
     def columns(self, t: int) -> FloatArray:
         """Shocks [factor, scenario] over the horizon that begins after move t."""
         return self.walk.columns(t)
+
+    def weights(self, t: int) -> FloatArray:
+        """What each column weighs [scenario]."""
+        return self.walk.weights(t)
 
 
 def silent(_: str, __: int, ___: int) -> None:
@@ -58,12 +61,19 @@ class Setting:
 
 
 def textbook(spec: CalibrationSpec, history: FactorHistory, *, decay: float = 0.97) -> CalibrationSpec:
-    """A specification without its tools against procyclicality: EWMA at a `decay` a day, or for a bar if that is more.
+    """Plainly filtered history by EWMA at a `decay` a day, or for a bar if that is more.
 
-    Its look-back, horizon, least moves, proxies and seed stay."""
-    each = decay ** min(history.bar_days, 1.0)
-    return msgspec.structs.replace(
-        spec, method="filtered", filter="ewma", decay=each, scale=Scale(), regime=False, stress_bars=250
+    Look-back, horizon, least moves, proxies and seed are those of `spec`; nothing else of it is."""
+    return CalibrationSpec(
+        lookback=spec.lookback,
+        horizon_bars=spec.horizon_bars,
+        horizon_rule=spec.horizon_rule,
+        draws=spec.draws if spec.horizon_rule == "bootstrap" else 0,
+        decay=decay ** min(history.bar_days, 1.0),
+        least_bars=spec.least_bars,
+        proxies=spec.proxies,
+        default_proxy=spec.default_proxy,
+        seed=spec.seed,
     )
 
 
