@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -12,11 +12,17 @@ from scipy.special import chdtrc
 from crossmargin.core.arrays import FloatArray
 from crossmargin.core.instant import YEAR_DAYS, format_instant
 from crossmargin.measures.reduce import Measure, reduce_losses, standard_error
-from crossmargin.scenarios.calibration import Calibration
-from crossmargin.scenarios.tails import fit_tail
+from crossmargin.scenarios.calibrated import calibrated_columns
+from crossmargin.scenarios.calibration import Calibration, TailFit
+from crossmargin.scenarios.copulas import EllipticalCopula, pseudo_observations, tail_counts
+from crossmargin.scenarios.law import copula_of
+from crossmargin.scenarios.tails import EXCESSES_MIN, fit_tail
 
 LAGS: Final = 10  # of the Ljung–Box test: two weeks of trading days
 TAIL_SHARE: Final = 0.1
+JOINT_LEVEL: Final = 0.05  # further out too few of a thousand residuals are left to count
+JOINT_DRAWS: Final = 16_384
+Rows: TypeAlias = tuple[tuple[float, ...], ...]
 SHORTFALL: Final = Measure(kind="expected_shortfall", level=0.975)
 
 
@@ -31,7 +37,10 @@ class FactorDiagnosis(_Part, frozen=True, kw_only=True):
     error under a normal distribution with the kurtosis found) and squares without memory: `squares_p_value` of the
     Ljung–Box test on ten lags is small where memory is left. `halves_ratio` is the deviation of the later half over
     that of the earlier. `fall` and `rise` are the expected shortfall at 97.5 % of either side, in residuals, and
-    `fall_shape` and `rise_shape` the shape of a generalised Pareto tail beyond the outer tenth, with standard errors.
+    `fall_shape` and `rise_shape` the shape of a generalised Pareto tail beyond the outer tenth, with standard errors
+    (None where too few residuals lie there, or the shape stands at its limit).
+    `lower` and `upper` are the tails that the model itself uses, and `reason` says why a filter is not the one asked
+    for. `stress` is the state of the factor's market, 0 calm to 1 full stress.
     """
 
     factor: str
@@ -49,19 +58,57 @@ class FactorDiagnosis(_Part, frozen=True, kw_only=True):
     fall_error: float
     rise: float
     rise_error: float
-    fall_shape: float
-    fall_shape_error: float
-    rise_shape: float
-    rise_shape_error: float
+    fall_shape: float | None
+    fall_shape_error: float | None
+    rise_shape: float | None
+    rise_shape_error: float | None
     proxy: str
     proxy_beta: float
     proxied: int
     parameters: dict[str, float]
     standard_errors: dict[str, float]
+    reason: str
+    lower: TailFit | None
+    upper: TailFit | None
+    stress: float
+
+
+class Family(_Part, frozen=True, kw_only=True):
+    """Columns of one kind, and the share of all that they weigh."""
+
+    name: str
+    columns: int
+    share: float
+
+
+class CopulaDiagnosis(_Part, frozen=True, kw_only=True):
+    """How factors are drawn together.
+
+    `degrees` of freedom of each group with errors (None at a limit); `shrinkage` of the correlation, and what its
+    repair took. Matrices are [factor, factor]: how often both of two factors are beyond their own `level` where one is,
+    seen among the residuals and drawn, for falls and for rises; `tail_dependence` is the limit further out, which is
+    the same for both, and missing for a vine.
+    """
+
+    copula: str
+    method: str
+    factors: tuple[str, ...]
+    degrees: tuple[float, ...]
+    degrees_error: tuple[float | None, ...]
+    log_likelihood: tuple[float, ...]
+    shrinkage: float
+    repair_max: float
+    eigenvalue_min: float
+    level: float
+    seen_falls: Rows
+    seen_rises: Rows
+    drawn_falls: Rows
+    drawn_rises: Rows
+    tail_dependence: Rows | None
 
 
 class Diagnosis(_Part, frozen=True, kw_only=True):
-    """A calibration and how it fits."""
+    """A calibration and how it fits; `stretch` says when the worst time was, "" where it has no columns."""
 
     model: str
     source: str
@@ -72,7 +119,10 @@ class Diagnosis(_Part, frozen=True, kw_only=True):
     bar_days: float
     horizon_days: float
     factors: tuple[FactorDiagnosis, ...]
-    correlation: tuple[tuple[float, ...], ...]
+    correlation: Rows
+    families: tuple[Family, ...]
+    stretch: str
+    copula: CopulaDiagnosis | None
 
 
 def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
@@ -91,7 +141,55 @@ def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
         bar_days=calibration.bar_days,
         horizon_days=calibration.horizon_days,
         factors=tuple(_factor(calibration, i, residuals[:, i], float(used[i]), year) for i in range(len(used))),
-        correlation=tuple(tuple(float(x) for x in row) for row in correlation),
+        correlation=_rows(correlation),
+        families=_families(calibration),
+        stretch=_stretch(calibration),
+        copula=_copula(calibration) if calibration.dependence else None,
+    )
+
+
+def _rows(matrix: FloatArray) -> Rows:
+    return tuple(tuple(float(x) for x in row) for row in matrix)
+
+
+def _families(calibration: Calibration) -> tuple[Family, ...]:
+    found = calibrated_columns(calibration)
+    total = sum(len(f.moves) * f.weight for f in found)
+    return tuple(Family(name=f.family, columns=len(f.moves), share=len(f.moves) * f.weight / total) for f in found)
+
+
+def _stretch(calibration: Calibration) -> str:
+    if calibration.stretch is None:
+        return ""
+    first, last = (format_instant(calibration.stretch.close_ms[i] * 1_000_000)[:10] for i in (0, -1))
+    return f"{first} to {last}"
+
+
+def _copula(calibration: Calibration) -> CopulaDiagnosis:
+    """What a copula says of joint tails beside what was seen; draws for it are made by the calibration's seed."""
+    fitted = calibration.dependence
+    assert fitted is not None, "asked of calibrations that draw"
+    made = copula_of(fitted)
+    places = [calibration.names.index(name) for name in fitted.factors]
+    seen = tail_counts(pseudo_observations(calibration.residuals.array[:, places]).T, JOINT_LEVEL)
+    drawn = tail_counts(made.simulate(JOINT_DRAWS, seed=calibration.seed), JOINT_LEVEL)
+    limit = _rows(made.tail_dependence()) if isinstance(made, EllipticalCopula) else None
+    return CopulaDiagnosis(
+        copula=fitted.copula,
+        method=fitted.method,
+        factors=fitted.factors,
+        degrees=fitted.degrees,
+        degrees_error=fitted.degrees_error,
+        log_likelihood=fitted.log_likelihood,
+        shrinkage=fitted.shrinkage,
+        repair_max=fitted.repair_max,
+        eigenvalue_min=fitted.eigenvalue_min,
+        level=JOINT_LEVEL,
+        seen_falls=_rows(seen[0]),
+        seen_rises=_rows(seen[1]),
+        drawn_falls=_rows(drawn[0]),
+        drawn_rises=_rows(drawn[1]),
+        tail_dependence=limit,
     )
 
 
@@ -102,7 +200,7 @@ def _factor(calibration: Calibration, i: int, residual: FloatArray, used: float,
     half = len(own) // 2
     earlier, later = (float(np.sqrt(np.mean(part**2))) for part in (own[:half], own[half:]))
     fall, rise = _side(-own), _side(own)
-    named = ("decay", "omega", "alpha", "gamma", "beta", "degrees")
+    named = ("decay", "mean", "omega", "alpha", "gamma", "beta", "degrees", "skew")
     return FactorDiagnosis(
         factor=fit.factor,
         observations=fit.observations,
@@ -128,23 +226,30 @@ def _factor(calibration: Calibration, i: int, residual: FloatArray, used: float,
         proxied=fit.proxied,
         parameters={name: getattr(fit.filter, name) for name in named if getattr(fit.filter, name)},
         standard_errors=dict(fit.filter.standard_errors),
+        reason=fit.filter.reason,
+        lower=fit.lower,
+        upper=fit.upper,
+        stress=fit.stress,
     )
 
 
 class _Side(NamedTuple):
     shortfall: float
     shortfall_error: float
-    shape: float
-    shape_error: float
+    shape: float | None
+    shape_error: float | None
 
 
 def _side(losses: FloatArray) -> _Side:
-    """The tail of one side; a factor that never moved has none."""
+    """The tail of one side; a factor that never moved has none, and few residuals have no shape."""
     if not np.ptp(losses) > 0.0:
-        return _Side(0.0, 0.0, 0.0, 0.0)
+        return _Side(0.0, 0.0, None, None)
+    shortfall = reduce_losses(losses, SHORTFALL)[0], standard_error(losses, SHORTFALL)
+    if np.sum(losses > np.quantile(losses, 1.0 - TAIL_SHARE)) <= EXCESSES_MIN:
+        return _Side(*shortfall, None, None)
     tail = fit_tail(losses[:, None], TAIL_SHARE)
-    shortfall = reduce_losses(losses, SHORTFALL)[0]
-    return _Side(shortfall, standard_error(losses, SHORTFALL), float(tail.shape[0]), float(tail.shape_error[0]))
+    error = float(tail.shape_error[0]) if tail.inside[0] else None
+    return _Side(*shortfall, float(tail.shape[0]), error)
 
 
 def excess_kurtosis(values: FloatArray) -> float:

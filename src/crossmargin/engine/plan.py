@@ -15,7 +15,7 @@ from crossmargin.core.errors import MissingFactors
 from crossmargin.engine.model import ModelDocument
 from crossmargin.instruments.table import Family, InstrumentTable
 from crossmargin.margin.check import check_model
-from crossmargin.margin.exposure import exposure
+from crossmargin.margin.exposure import exposure, in_state
 from crossmargin.margin.requirement import Terms
 from crossmargin.margin.rule import rule_table
 from crossmargin.margin.scan import ScanMatrix
@@ -24,6 +24,7 @@ from crossmargin.portfolio.book import Book, Mode, bucket_names
 from crossmargin.scenarios.calibrated import build_calibrated
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.grid import build_grid
+from crossmargin.scenarios.implied import at_market
 from crossmargin.scenarios.scenario_set import ScenarioSet, concat
 from crossmargin.valuation.marks import ladder_names, missing_factors
 from crossmargin.valuation.pnl import ScenarioPnl, pnl
@@ -74,7 +75,8 @@ def _scenarios(
     held = set(factors_of(snapshot))
     needed = {snapshot.underlyings[name].factor for name in names}
     needed |= {f"vol:{name}" for name in optioned(table) & names}
-    columns = build_calibrated(model.calibration, needed, moved=held, rules=grid.rules)
+    fitted = at_market(model.calibration, snapshot)
+    columns = build_calibrated(fitted, needed, moved=held, rules=grid.rules)
     return concat(columns, grid.take(np.arange(grid.regular, len(grid))))
 
 
@@ -98,7 +100,7 @@ def _applied(
 ) -> Plan:
     sticky = 1.0 if model.sticky == "moneyness" else 0.0
     matrix = pnl(table, snapshot, scenarios, sticky=sticky, threads=threads)
-    exposures = exposure(table, snapshot)
+    exposures = in_state(exposure(table, snapshot), model.calibration)
     rules = rule_table(table, snapshot, exposures, model, used=by_rule)
     return Plan(
         table=table,

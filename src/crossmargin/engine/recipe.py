@@ -12,7 +12,7 @@ import msgspec
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
 from crossmargin.margin.document import Factor, MeasureChoice
-from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate, fit_filters
 from crossmargin.scenarios.calibration import FilterFit
 from crossmargin.scenarios.history import FactorHistory
 
@@ -56,8 +56,10 @@ def calibrated_model(
 ) -> ModelDocument:
     """The model that a recipe makes of a history; nothing after the history's last bar enters.
 
-    Raises what `calibrate` raises.
+    Filters of GARCH are fitted to the same history unless `fits` are given. The close-out period that the scan covers
+    is the horizon of the scenarios. Raises what `fit_filters` and `calibrate` raise.
     """
+    fitted = calibrate(history, made.calibration, fits=fit_filters(history, made.calibration) if fits is None else fits)
     return msgspec.structs.replace(
         base,
         name=made.name,
@@ -65,5 +67,6 @@ def calibrated_model(
         source=f"{made.source} Fitted to: {history.source or 'a history without a source'}.",
         measure=made.measure,
         scan=made.scan,
-        calibration=calibrate(history, made.calibration, fits=fits),
+        liquidity=msgspec.structs.replace(base.liquidity, horizon_days=fitted.horizon_days),
+        calibration=fitted,
     )

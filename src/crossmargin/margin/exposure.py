@@ -6,7 +6,7 @@ the full revaluation (coin of inverse contracts included) and never a second mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from crossmargin.core.instant import NEVER_NS, YEAR_NS
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import bucket_names, bucket_of
+from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.scenario_set import Scenario, collect
 from crossmargin.valuation.marks import marks
 from crossmargin.valuation.pnl import pnl, values_usd
@@ -90,6 +92,22 @@ def exposure(table: InstrumentTable, snapshot: Snapshot) -> Exposure:
         uncertainty=frozen(per_bucket["uncertainty"]),
         is_option=frozen(option, np.bool_),
     )
+
+
+def in_state(exposed: Exposure, calibration: Calibration | None) -> Exposure:
+    """Exposures in the state of the market that a calibration with a liquidity rule says: spreads and volumes.
+
+    Underlyings that it does not move, and all without such a rule, stay as the market states them.
+    """
+    if calibration is None or calibration.liquidity is None:
+        return exposed
+    spread, volume = np.ones(len(exposed.names)), np.ones(len(exposed.names))
+    for fit in calibration.factors:
+        kind, name, _ = parse_factor(fit.factor, where="calibration")
+        if kind in PRICE_KINDS and name in exposed.names:
+            bucket = exposed.names.index(name)
+            spread[bucket], volume[bucket] = calibration.liquidity.of(fit.factor, fit.stress)
+    return replace(exposed, spread=frozen(exposed.spread * spread[exposed.bucket]), adv=frozen(exposed.adv * volume))
 
 
 def _spot_usd(table: InstrumentTable, snapshot: Snapshot, settle_usd: FloatArray) -> FloatArray:

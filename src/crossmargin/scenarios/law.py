@@ -132,7 +132,7 @@ def _dependence(rows: FloatArray, factors: Sequence[str], rule: CopulaRule) -> D
         degrees=tuple(found.copula.nu.tolist()) if heavy else (),
         degrees_error=tuple(None if math.isnan(x) else x for x in found.nu_error.tolist()) if heavy else (),
         group=tuple(found.copula.group.tolist()),
-        shrinkage=shrinkage,
+        shrinkage=float(shrinkage),
         repair_max=change.change_max,
         eigenvalue_min=change.eigenvalue_min,
         log_likelihood=tuple(found.log_likelihood.tolist()),

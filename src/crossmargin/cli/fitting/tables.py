@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from crossmargin.cli.table_parts import Row, prose, table
+from crossmargin.cli.table_parts import prose, table
 from crossmargin.cli.wording import Column
 from crossmargin.engine.diagnosis import Diagnosis, FactorDiagnosis
 
@@ -18,16 +18,16 @@ def diagnosis_table(diagnosis: Diagnosis) -> RenderableType:
     )
     return Group(
         Text(head, style="bold"),
-        table("Volatility a year, %", _VOL_COLUMNS, [_vols(f) for f in diagnosis.factors]),
-        table("Residuals", _RESIDUAL_COLUMNS, [_residuals(f) for f in diagnosis.factors]),
-        prose(_remarks(diagnosis)),
+        table("Volatility a year, %", VOL_COLUMNS, [vol_cells(f) for f in diagnosis.factors]),
+        table("Residuals", RESIDUAL_COLUMNS, [residual_cells(f) for f in diagnosis.factors]),
+        prose(remarks(diagnosis)),
     )
 
 
-_VOL_COLUMNS = tuple(
+VOL_COLUMNS = tuple(
     Column(name, words=name == "factor") for name in ("factor", "moves", "now", "long run", "stressed", "used")
 )
-_RESIDUAL_COLUMNS = tuple(
+RESIDUAL_COLUMNS = tuple(
     Column(name, words=name == "factor")
     for name in (
         "factor",
@@ -43,11 +43,13 @@ _RESIDUAL_COLUMNS = tuple(
 )
 
 
-def _vols(f: FactorDiagnosis) -> Row:
+def vol_cells(f: FactorDiagnosis) -> list[str]:
+    """Volatilities of one factor, under `VOL_COLUMNS`."""
     return [f.factor, f"{f.observations:,}", *(f"{100.0 * x:.1f}" for x in (f.now, f.long_run, f.stressed, f.used))]
 
 
-def _residuals(f: FactorDiagnosis) -> Row:
+def residual_cells(f: FactorDiagnosis) -> list[str]:
+    """The residuals of one factor, under `RESIDUAL_COLUMNS`."""
     return [
         f.factor,
         f"{f.residual_deviation:.2f} ± {f.residual_deviation_error:.2f}",
@@ -56,12 +58,19 @@ def _residuals(f: FactorDiagnosis) -> Row:
         f"{f.halves_ratio:.2f}",
         f"{f.fall:.2f} ± {f.fall_error:.2f}",
         f"{f.rise:.2f} ± {f.rise_error:.2f}",
-        f"{f.fall_shape:.2f} ± {f.fall_shape_error:.2f}",
-        f"{f.rise_shape:.2f} ± {f.rise_shape_error:.2f}",
+        _with_error(f.fall_shape, f.fall_shape_error),
+        _with_error(f.rise_shape, f.rise_shape_error),
     ]
 
 
-def _remarks(diagnosis: Diagnosis) -> tuple[str, ...]:
+def _with_error(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if error is None else f"{value:.2f} ± {error:.2f}"
+
+
+def remarks(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """What was filled, what the filter leaves, and what else stands out."""
     said = [
         f"{f.factor}: {f.proxied:,} of {diagnosis.rows:,} dates filled from {f.proxy} at a beta of {f.proxy_beta:.2f}, "
         "with an own part drawn from the dates that are there"
@@ -71,4 +80,41 @@ def _remarks(diagnosis: Diagnosis) -> tuple[str, ...]:
     memory = [f.factor for f in diagnosis.factors if f.squares_p_value < 0.01]
     if memory:
         said.append(f"The filter leaves memory in the squares of {', '.join(memory)} (p below 0.01).")
-    return tuple(said)
+    said += [f"{f.factor}: the filter is not the one asked for: {f.reason}." for f in diagnosis.factors if f.reason]
+    return (*said, *_blend(diagnosis), *_joint(diagnosis))
+
+
+def _blend(diagnosis: Diagnosis) -> list[str]:
+    """The families, where there are several."""
+    if len(diagnosis.families) < 2:
+        return []
+    parts = ", ".join(f"{100.0 * f.share:.0f} % {f.name} ({f.columns:,} columns)" for f in diagnosis.families)
+    when = f" The stressed stretch is {diagnosis.stretch}." if diagnosis.stretch else ""
+    return [f"Columns by weight: {parts}.{when}"]
+
+
+_METHODS = {
+    "rank": "ranks (Kendall's τ)",
+    "ledoit_wolf": "Ledoit and Wolf's shrinkage",
+    "ewma": "exponential weights",
+    "dcc": "dynamic conditional correlation",
+}
+
+
+def _joint(diagnosis: Diagnosis) -> list[str]:
+    """The copula, and how its joint tails compare with what was seen."""
+    found = diagnosis.copula
+    if found is None or len(found.factors) < 2:
+        return []
+    errors = [f" ± {e:.1f}" if e is not None else ", at its limit" for e in found.degrees_error]
+    degrees = ", ".join(f"{nu:.1f}{e}" for nu, e in zip(found.degrees, errors, strict=True))
+    nature = f" with {degrees} degrees of freedom" if degrees else ""
+    repair = f", repaired by up to {found.repair_max:.3f}" if found.repair_max else ""
+    shrunk = f", shrunk by {100.0 * found.shrinkage:.1f} %" if found.shrinkage else ""
+    pairs = [(i, j) for i in range(len(found.factors)) for j in range(i)]
+    seen, drawn = (sum(rows[i][j] for i, j in pairs) / len(pairs) for rows in (found.seen_falls, found.drawn_falls))
+    joint = (
+        f"Given a fall beyond {100.0 * found.level:.0f} % of one factor, another falls as far {100.0 * seen:.0f} % of "
+        f"the time among the residuals, {100.0 * drawn:.0f} % among the draws (mean of all pairs)."
+    )
+    return [f"Copula: {found.copula}{nature}; correlation by {_METHODS[found.method]}{shrunk}{repair}.", joint]
