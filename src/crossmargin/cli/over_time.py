@@ -63,6 +63,7 @@ def calibrate(
     ] = None,
     stamp: StampOption = Stamp.CLOSE,
     scale: ScaleOption = None,
+    html: HtmlOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the diagnostics as JSON.")] = False,
 ) -> None:
     """Fit a statistical model to a history, and write it for `margin --model`.
@@ -70,14 +71,14 @@ def calibrate(
     Prints how each factor was fitted: its volatilities, how well the filter takes them out, its tails, how stable it
     is, and what a proxy had to fill. Nothing after `--until` enters.
 
-    Example: `crossmargin calibrate levels.parquet --proxy spot:BTC --out model.json`
+    Example: `crossmargin calibrate levels.parquet --proxy spot:BTC --out model.json --html fit.html`
     """
     from crossmargin.cli.fitting import command
 
     asked = command.Asked(
         recipe=recipe, until=until, proxies=tuple(proxy or ()), stamp=stamp.value, scales=tuple(scale or ())
     )
-    command.calibrate(history, asked, out=out, as_json=as_json)
+    command.calibrate(history, asked, out=out, html=html, as_json=as_json)
 
 
 @over_time.command()

@@ -25,6 +25,11 @@ class Section(NamedTuple):
 
 
 def document(title: str, top: Markup, sections: Sequence[Section], provenance: Provenance) -> str:
+    """A whole page about one instant."""
+    return framed(title, top, sections, footer(provenance))
+
+
+def framed(title: str, top: Markup, sections: Sequence[Section], foot: Markup) -> str:
     """A whole page that asks nobody for anything: style and script are inside, and a policy forbids the rest."""
     style = Markup(files("crossmargin.cli").joinpath("page.css").read_text(encoding="utf-8"))
     script = Markup(files("crossmargin.cli").joinpath("page.js").read_text(encoding="utf-8"))
@@ -48,7 +53,7 @@ def document(title: str, top: Markup, sections: Sequence[Section], provenance: P
         class_="contents",
     )
     main = element("main", top, contents if len(sections) > 2 else Markup(""), *map(_section, sections))
-    body = element("body", main, footer(provenance), element("script", script))
+    body = element("body", main, foot, element("script", script))
     return f"<!doctype html>\n{element('html', element('head', head), body, lang='en')}\n"
 
 
@@ -181,6 +186,11 @@ def footer(provenance: Provenance) -> Markup:
         ("Book", p.book_hash),
         ("Code", f"Crossmargin {p.version}"),
     )
-    listed = (element("div", element("dt", name), element("dd", value)) for name, value in entries)
     note = "The same hashes give the same figures, to the last bit. Amounts in USD; a loss is negative."
+    return closing(entries, note)
+
+
+def closing(entries: Iterable[tuple[str, str]], note: str) -> Markup:
+    """What a page rests on, named one by one."""
+    listed = (element("div", element("dt", name), element("dd", value)) for name, value in entries)
     return element("footer", element("h2", "Provenance"), element("p", note), element("dl", *listed))

@@ -129,7 +129,6 @@ def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
     """The diagnosis of a calibration; correlations are those of its residuals."""
     residuals, used = calibration.residuals.array, calibration.scales()
     year = math.sqrt(YEAR_DAYS / calibration.bar_days)
-    correlation = np.nan_to_num(np.atleast_2d(np.corrcoef(residuals.T)))
     closes = [format_instant(ms * 1_000_000) for ms in (calibration.close_ms[0], calibration.close_ms[-1])]
     return Diagnosis(
         model=model,
@@ -141,7 +140,7 @@ def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
         bar_days=calibration.bar_days,
         horizon_days=calibration.horizon_days,
         factors=tuple(_factor(calibration, i, residuals[:, i], float(used[i]), year) for i in range(len(used))),
-        correlation=_rows(correlation),
+        correlation=_rows(calibration.correlation()),
         families=_families(calibration),
         stretch=_stretch(calibration),
         copula=_copula(calibration) if calibration.dependence else None,

@@ -151,12 +151,11 @@ def spread_of(ready: Plan, calibration: Calibration | None = None) -> Spread:
     if fitted is not None:
         held = set(factors_of(ready.snapshot))
         kept = [i for i, name in enumerate(fitted.names) if ":".join(name.split(":")[:2]) in held]
-        residuals = fitted.residuals.array[:, kept]
         return Spread(
             factors=tuple(fitted.names[i] for i in kept),
             is_log=np.asarray([fitted.factors[i].is_log for i in kept], bool),
             deviation=fitted.scales()[kept] * np.sqrt(fitted.horizon_bars),
-            correlation=np.atleast_2d(np.nan_to_num(np.corrcoef(residuals.T)) + np.diag(~residuals.any(axis=0) * 1.0)),
+            correlation=fitted.correlation()[np.ix_(kept, kept)],
             horizon_days=fitted.horizon_days,
             source=f"calibration: {fitted.source}",
             past=horizon_moves(fitted)[0][:, kept],

@@ -306,6 +306,15 @@ class Calibration(_Part, frozen=True, kw_only=True):
         names = ("now", "stressed", "long_run", "regime")
         return self.scale.of(*(np.asarray([getattr(fit, name) for fit in self.factors]) for name in names))
 
+    def correlation(self) -> FloatArray:
+        """Pearson correlations of the residuals [factor, factor]; one that never moved has none with any other."""
+        centred = self.residuals.array - self.residuals.array.mean(axis=0)
+        size = np.linalg.norm(centred, axis=0)
+        unit = centred / np.where(size > 0.0, size, 1.0)
+        found = unit.T @ unit
+        np.fill_diagonal(found, 1.0)
+        return frozen(found)
+
     def labels(self) -> tuple[str, ...]:
         """The close of each row."""
         return tuple(format_instant(ms * 1_000_000) for ms in self.close_ms)

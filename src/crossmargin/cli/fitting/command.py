@@ -15,6 +15,7 @@ from crossmargin.adapters.files import read_model_document, read_recipe
 from crossmargin.adapters.histories import read_history
 from crossmargin.cli.fitting.tables import diagnosis_table
 from crossmargin.cli.output import enter_text, print_report
+from crossmargin.core.canon import digest
 from crossmargin.core.check import quantity
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import DAY_NS, parse_instant
@@ -34,7 +35,7 @@ class Asked:
     scales: tuple[str, ...]
 
 
-def calibrate(history: Sequence[Path], asked: Asked, *, out: Path, as_json: bool) -> None:
+def calibrate(history: Sequence[Path], asked: Asked, *, out: Path, html: Path | None, as_json: bool) -> None:
     """Fit, write and report."""
     if out.suffix.lower() != ".json":
         raise InvalidInput("--out", where="calibrate", value=out.name, limit="a .json file", remedy="Rename it.")
@@ -45,6 +46,11 @@ def calibrate(history: Sequence[Path], asked: Asked, *, out: Path, as_json: bool
     diagnosis = diagnose(model.calibration, model=f"{model.name}@{model.date}")
     with ExitStack() as files:
         enter_text(files, out, msgspec.json.encode(model).decode())
+        if html is not None:
+            from crossmargin.cli.fitting.page import diagnosis_page
+
+            text = diagnosis_page(diagnosis, model.calibration, told, model_hash=digest(model))
+            enter_text(files, html, text)
     print_report(diagnosis, as_json=as_json, tables=diagnosis_table)
 
 
