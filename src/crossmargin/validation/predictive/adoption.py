@@ -1,0 +1,207 @@
+"""Where a predictive margin is worth it: against the best filter, out of sample, by a consistent score.
+
+A learner may look better by luck, and on some portfolios it is worse. So it is used where its mean FZ0 is the lowest
+and the Model Confidence Set holds no filter beside it, and the report says where that is not so. `adopted` decides so
+over time, each time on what had been judged by then, which is what a user of it would have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from crossmargin.core.arrays import BoolArray, FloatArray, frozen
+from crossmargin.core.errors import InvalidInput
+from crossmargin.validation import check
+from crossmargin.validation.backtest import Forecast, Series
+from crossmargin.validation.comparison import confidence_set
+from crossmargin.validation.predictive.margin import Predicted
+from crossmargin.validation.scoring import diebold_mariano, fz0
+
+Outcome: TypeAlias = Literal["wins", "leads", "trails", "loses"]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The predictive margin on one portfolio or family.
+
+    `wins`: the lowest mean score, and no rival in the confidence set; `leads`: the lowest, but a rival is in the set;
+    `trails`: not the lowest, but in the set; `loses`: out of it. `rival` is the best of the others, and p-values are
+    those at which each would be in the set."""
+
+    subject: str
+    outcome: Outcome
+    score: float
+    rival: str
+    rival_score: float
+    p_value: float
+    rival_p_value: float
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the predictive margin is used here."""
+        return self.outcome == "wins"
+
+
+class Adoption(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a predictive margin wins: over all portfolios together, by family and by portfolio, FZ0 at `rate`.
+
+    `dates` are those on which it had learnt; `unscored` portfolios have no shortfall above zero under some model, which
+    the score needs."""
+
+    model: str
+    rivals: tuple[str, ...]
+    rate: float
+    significance: float
+    dates: int
+    rule: str
+    everywhere: Verdict
+    families: tuple[Verdict, ...]
+    portfolios: tuple[Verdict, ...]
+    unscored: tuple[str, ...]
+
+
+def where_it_wins(
+    predicted: Series,
+    rivals: Sequence[Series],
+    *,
+    families: Sequence[str],
+    seed: int,
+    significance: float = 0.10,
+    simulations: int = 999,
+) -> Adoption:
+    """Compare a predictive margin with filters on the same dates, by portfolio, by family [account] and together.
+
+    The score of a family is the mean over its portfolios of each date. Give the dates on which it had learnt
+    (`on_dates`). Sources: Fissler and Ziegel (2016); Hansen, Lunde and Nason (2011). Raises `InvalidInput` for series
+    of other dates or accounts, or without forecasts, and what `confidence_set` raises."""
+    rate = forecast_of(predicted).rate
+    table, scored = scores((predicted, *rivals), rate)
+    names = (predicted.model, *(rival.model for rival in rivals))
+    kind = np.asarray(families)
+    if kind.shape != (len(predicted.accounts),):
+        limit = f"one for each of {len(predicted.accounts)} portfolios"
+        raise InvalidInput("families", where="where_it_wins", value=len(kind), limit=limit, remedy="Name each one.")
+
+    def judged(subject: str, rows: FloatArray) -> Verdict:
+        found = confidence_set(rows, names, seed=seed, significance=significance, simulations=simulations)
+        ranks = {rank.model: rank for rank in found.models}
+        own, rival = ranks[predicted.model], next(r for r in found.models if r.model != predicted.model)
+        lowest = own.mean_score < rival.mean_score
+        outcome: Outcome = ("leads" if rival.kept else "wins") if lowest else ("trails" if own.kept else "loses")
+        return Verdict(
+            subject=subject,
+            outcome=outcome,
+            score=own.mean_score,
+            rival=rival.model,
+            rival_score=rival.mean_score,
+            p_value=own.p_value,
+            rival_p_value=rival.p_value,
+        )
+
+    there = [name for name in dict.fromkeys(families) if (scored & (kind == name)).any()]
+    return Adoption(
+        model=predicted.model,
+        rivals=names[1:],
+        rate=rate,
+        significance=significance,
+        dates=table.shape[2],
+        rule=f"FZ0; wins where no rival is in the confidence set; {simulations} resamples, seed {seed}",
+        everywhere=judged("all", table[:, scored].mean(axis=1)),
+        families=tuple(judged(name, table[:, scored & (kind == name)].mean(axis=1)) for name in there),
+        portfolios=tuple(judged(predicted.accounts[i], table[:, i]) for i in np.flatnonzero(scored)),
+        unscored=tuple(predicted.accounts[i] for i in np.flatnonzero(~scored)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Adopted:
+    """A margin that is the predictive one where it had won by then, else the filter's: `used` [account, date]."""
+
+    series: Series
+    used: BoolArray
+
+
+def adopted(
+    predicted: Predicted,
+    filters: Sequence[Series],
+    *,
+    families: Sequence[str],
+    lag: int = 1,
+    every: int = 60,
+    least: int = 250,
+    significance: float = 0.10,
+) -> Adopted:
+    """The first of the filters, and the predictive margin instead of it where that had beaten all of them by then.
+
+    Every `every` dates, for each family: its mean score over the dates since it had learnt whose P&L is known by now,
+    at least `least` of them, is below that of the best filter, and the one-sided test of Diebold and Mariano says so
+    at `significance`. Raises `InvalidInput` as `where_it_wins`."""
+    own, base = predicted.series, filters[0]
+    table, scored = scores((own, *filters), forecast_of(own).rate)
+    kind = np.asarray(families)
+    used = np.zeros(own.margin.shape, np.bool_)
+    for first in range(predicted.learnt + least + lag - 1, len(own.set_ns), every):
+        judged = table[:, :, predicted.learnt : first - lag + 1]
+        for name in dict.fromkeys(families):
+            members = scored & (kind == name)
+            if members.any() and _beats(judged[:, members].mean(axis=1), significance):
+                used[members, first : first + every] = True
+    mine, others = forecast_of(own), forecast_of(base)
+    forecast = replace(
+        mine,
+        value_at_risk=frozen(np.where(used, mine.value_at_risk, others.value_at_risk)),
+        shortfall=frozen(np.where(used, mine.shortfall, others.shortfall)),
+    )
+    margin = frozen(np.where(used, own.margin, base.margin))
+    series = replace(own, model=f"{own.model} where it won", margin=margin, forecast=forecast)
+    return Adopted(series=series, used=frozen(used, np.bool_))
+
+
+def _beats(rows: FloatArray, significance: float) -> bool:
+    """Whether the first of the scores [model, date] is below the best of the others beyond chance."""
+    best = 1 + int(np.argmin(rows[1:].mean(axis=1)))
+    tested = diebold_mariano(rows[0], rows[best])
+    return bool(tested.statistic < 0.0) and bool(0.5 * tested.p_value <= significance)
+
+
+def scores(series: Sequence[Series], rate: float) -> tuple[FloatArray, BoolArray]:
+    """FZ0 [model, account, date], and which accounts have one under every model [account]; NaN for the others.
+
+    Raises `InvalidInput` for series of other dates or accounts, or whose forecasts are missing or at another rate."""
+    first = series[0]
+    for one in series:
+        same = one.accounts == first.accounts and np.array_equal(one.set_ns, first.set_ns)
+        if not same or not np.array_equal(one.pnl, first.pnl):
+            remedy = "Run all models on one stage, or take common dates (`on_dates`)."
+            raise InvalidInput(
+                "series", where=one.model, value="other accounts, dates or P&L", limit="one for all", remedy=remedy
+            )
+        check.rate(rate, "rate", where=one.model)
+        if abs(forecast_of(one).rate - rate) > 1e-12:
+            raise InvalidInput(
+                "rate",
+                where=one.model,
+                value=forecast_of(one).rate,
+                limit=f"{rate:g}",
+                remedy="Run it again with this rate.",
+            )
+    scored = np.logical_and.reduce([(forecast_of(one).shortfall > 0.0).all(axis=1) for one in series])
+    found = np.full((len(series), *first.pnl.shape), np.nan)
+    for row, one in enumerate(series):
+        said = forecast_of(one)
+        tail = -np.maximum(said.shortfall[scored], said.value_at_risk[scored])
+        found[row, scored] = fz0(one.pnl[scored], -said.value_at_risk[scored], tail, q=rate)
+    return found, np.asarray(scored, np.bool_)
+
+
+def forecast_of(series: Series) -> Forecast:
+    """What a model said of the tail; raises `InvalidInput` where it said nothing."""
+    if series.forecast is None:
+        raise InvalidInput(
+            "forecast", where=series.model, value="none", limit="recorded", remedy="Run its backtest with a rate."
+        )
+    return series.forecast
