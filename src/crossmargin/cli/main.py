@@ -21,6 +21,7 @@ from crossmargin.cli.arguments import (
     ModelOption,
 )
 from crossmargin.cli.over_time import over_time
+from crossmargin.cli.registry.entry import registry
 from crossmargin.core.errors import CrossmarginError
 from crossmargin.core.version import VERSION
 
@@ -44,6 +45,7 @@ rulebooks: Final = typer.Typer(
 )
 app.add_typer(rulebooks)
 app.add_typer(over_time)
+app.add_typer(registry)
 
 
 class Document(StrEnum):

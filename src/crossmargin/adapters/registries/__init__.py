@@ -1,0 +1,1 @@
+"""Registries from files, and what public lists would add to one."""
