@@ -21,7 +21,7 @@ from crossmargin.engine.reports import ExplainReport, MarginReport, SimulateRepo
 from tests.cli.shell import crossmargin
 
 COMMANDS = ["margin", "simulate", "explain", "stress", "schema", "demo", "market build", "market check"]
-COMMANDS += ["compare", "conformance", "rulebooks show"]
+COMMANDS += ["compare", "conformance", "rulebooks show", "calibrate", "forecast", "reverse-stress"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from crossmargin.core.instant import (
     YEAR_NS,
     format_expiry_code,
     format_instant,
+    format_instants,
     from_datetime,
     parse_expiry_code,
     parse_instant,
@@ -30,6 +32,11 @@ def test_text_and_datetimes_there_and_back(moment: dt.datetime, zone: dt.timezon
     assert parse_instant(moment, where="here") == instant == from_datetime(moment)
     assert parse_instant(format_instant(instant), where="here") == instant
     assert -(2**63) < instant < NEVER_NS
+
+
+@given(st.lists(MOMENTS.map(from_datetime)))
+def test_many_instants_are_written_as_each(instants: list[int]):
+    assert format_instants(np.asarray(instants, np.int64)) == tuple(map(format_instant, instants))
 
 
 @given(st.integers(-9_214_560_000_000, 9_214_646_399_999))

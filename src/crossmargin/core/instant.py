@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+import numpy as np
+
+from crossmargin.core.arrays import IntArray
 from crossmargin.core.errors import InvalidInput
 
 SECOND_NS: Final = 1_000_000_000
@@ -66,6 +69,13 @@ def format_instant(instant_ns: int) -> str:
     seconds, rest = divmod(instant_ns, SECOND_NS)
     moment = _EPOCH + dt.timedelta(seconds=seconds, microseconds=rest // 1_000)
     return moment.isoformat(timespec="seconds" if rest == 0 else "microseconds").replace("+00:00", "Z")
+
+
+def format_instants(instants_ns: IntArray) -> tuple[str, ...]:
+    """Many instants as `format_instant` writes them."""
+    moments = instants_ns.astype("datetime64[ns]")
+    seconds, rest = (np.datetime_as_string(moments, unit=unit, casting="unsafe") for unit in ("s", "us"))
+    return tuple(np.char.add(np.where(instants_ns % SECOND_NS == 0, seconds, rest), "Z").tolist())
 
 
 def to_milliseconds(instant_ns: int) -> int:

@@ -150,7 +150,7 @@ def calibrate(
     law = fit_law(filled, whole.factors, spec.tail_rule, spec.copula_rule)
     close_ms = tuple(to_milliseconds(int(t)) for t in whole.close_ns[1:])
     own = (~np.isnan(moves)).sum(axis=0)
-    gaps = np.isnan(rows).sum(axis=0)
+    gaps, is_log = np.isnan(rows).sum(axis=0), whole.is_log
     return Calibration(
         method=spec.method,
         source=history.source,
@@ -162,7 +162,7 @@ def calibrate(
         factors=tuple(
             FactorModel(
                 factor=name,
-                is_log=bool(whole.is_log[i]),
+                is_log=bool(is_log[i]),
                 observations=int(own[i]),
                 now=float(vol.now[i]),
                 long_run=float(vol.long_run[i]),

@@ -22,7 +22,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, frozen
 from crossmargin.core.errors import InvalidInput, MissingFactors
-from crossmargin.core.instant import format_instant
+from crossmargin.core.instant import format_instants
 from crossmargin.scenarios.liquidity import LiquidityRule
 
 Method: TypeAlias = Literal["historical", "filtered", "monte_carlo"]
@@ -317,7 +317,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
 
     def labels(self) -> tuple[str, ...]:
         """The close of each row."""
-        return tuple(format_instant(ms * 1_000_000) for ms in self.close_ms)
+        return format_instants(1_000_000 * np.asarray(self.close_ms, np.int64))
 
 
 def require_factors(moved: Iterable[str], needed: Iterable[str]) -> None:
