@@ -135,14 +135,15 @@ def test_liquidity_adapts_to_the_state_of_the_market() -> None:
     market = desk_market(adv=1e9, half_spread_bps=10.0)
     none = replace(model, calibration=replace(calibration(model), liquidity=None))
     cases = {name: desk(held, model=m, market=market) for name, m in (("none", none), ("calm", calm), ("full", full))}
-    assert required(cases["calm"]) == required(cases["none"])
-    notional, impact = 1e8, 0.02 * 1e8
-    assert required(cases["calm"], "liquidity") == pytest.approx(
-        1e-3 * notional + impact * math.sqrt(notional / 1e9), rel=1e-6
-    )
-    assert required(cases["full"], "liquidity") == pytest.approx(
-        3e-3 * notional + impact * math.sqrt(notional / 0.25e9), rel=1e-6
-    )
+    notional, forecast = 1e8, calibration(model).factors[0].now
+    assert forecast > 0.02  # the market's own figure, with which impact is charged where no rule is
+    for name, half_spread, vol, adv in (
+        ("none", 1e-3, 0.02, 1e9),
+        ("calm", 1e-3, forecast, 1e9),
+        ("full", 3e-3, forecast, 0.25e9),
+    ):
+        cost = notional * (half_spread + vol * math.sqrt(notional / adv))
+        assert required(cases[name], "liquidity") == pytest.approx(cost, rel=1e-6)
     days = notional / (0.1 * 0.25e9)
     scan = required(cases["full"], "scan")
     assert required(cases["full"], "concentration") == pytest.approx(scan * (math.sqrt(days) - 1.0), rel=1e-6)

@@ -95,19 +95,28 @@ def exposure(table: InstrumentTable, snapshot: Snapshot) -> Exposure:
 
 
 def in_state(exposed: Exposure, calibration: Calibration | None) -> Exposure:
-    """Exposures in the state of the market that a calibration with a liquidity rule says: spreads and volumes.
+    """Exposures in the state of the market that a calibration with a liquidity rule says: spreads, volumes, and the
+    daily volatility of impact, which is the forecast where that is above the market's figure.
 
     Underlyings that it does not move, and all without such a rule, stay as the market states them.
     """
     if calibration is None or calibration.liquidity is None:
         return exposed
     spread, volume = np.ones(len(exposed.names)), np.ones(len(exposed.names))
+    daily_vol = exposed.daily_vol.copy()
     for fit in calibration.factors:
         kind, name, _ = parse_factor(fit.factor, where="calibration")
         if kind in PRICE_KINDS and name in exposed.names:
             bucket = exposed.names.index(name)
             spread[bucket], volume[bucket] = calibration.liquidity.of(fit.factor, fit.stress)
-    return replace(exposed, spread=frozen(exposed.spread * spread[exposed.bucket]), adv=frozen(exposed.adv * volume))
+            forecast = fit.now / calibration.bar_days**0.5 if fit.is_log else 0.0
+            daily_vol[bucket] = max(daily_vol[bucket], forecast)
+    return replace(
+        exposed,
+        spread=frozen(exposed.spread * spread[exposed.bucket]),
+        adv=frozen(exposed.adv * volume),
+        daily_vol=frozen(daily_vol),
+    )
 
 
 def _spot_usd(table: InstrumentTable, snapshot: Snapshot, settle_usd: FloatArray) -> FloatArray:

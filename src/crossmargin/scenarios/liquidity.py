@@ -23,11 +23,17 @@ class LiquidityRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What full stress makes of a calm market: half-spreads times `spread`, volumes times `volume`; linear between.
 
     The volume is that which a position can be closed into, so impact grows by 1/√volume and the days of a close-out by
-    1/volume. `by_factor` has rules of its own for single factors.
+    1/volume. `by_factor` has rules of its own for single factors. Impact itself follows the volatility that is forecast
+    where that is above the market's own figure.
+
+    Source of the defaults, measured on hourly Binance spot bars of 21 coins, 2017 to 2024: on days whose realised
+    volatility is three times its median of 180 days, or more, the spread estimated from highs and lows (Corwin and
+    Schultz 2012, Journal of Finance 67, 719–760) is 3.0 times that of calm days in the median coin (2.6 to 3.8). The
+    volume traded rises, by 7 times in the median; nothing is credited for that, and a share below 1 is prudence.
     """
 
     spread: float = 3.0
-    volume: float = 0.5
+    volume: float = 1.0
     by_factor: dict[str, LiquidityRule] = {}
 
     def __post_init__(self) -> None:

@@ -192,14 +192,14 @@ def concat(first: ScenarioSet, second: ScenarioSet) -> ScenarioSet:
     factors = tuple(dict.fromkeys(first.factors + second.factors))
     curves = _curves(factors, "scenario sets")
     shock = np.hstack([_over(part, factors, curves) for part in (first, second)])
-    families = first.families + second.families
+    labels, families = first.labels + second.labels, first.families + second.families
     order = np.argsort([family == TAIL for family in families], kind="stable")
 
     def both(name: str) -> FloatArray:
         return frozen(np.concatenate([getattr(first, name), getattr(second, name)])[order])
 
     return ScenarioSet(
-        labels=tuple((first.labels + second.labels)[i] for i in order),
+        labels=tuple(labels[i] for i in order),
         families=tuple(families[i] for i in order),
         factors=factors,
         shock=frozen(shock[:, order]),
