@@ -18,6 +18,7 @@ from crossmargin.cli.arguments import (
     MarketOption,
     ModelOption,
 )
+from crossmargin.cli.backtesting.entry import backtest
 
 over_time: Final = typer.Typer()
 DEFAULT_RECIPE: Final = "crossmargin-dynamic"
@@ -134,3 +135,6 @@ def reverse_stress(
 
     inputs = command.Inputs(book=book, market=market, model=model, account=account, instruments=instruments)
     command.reverse_stress(inputs, calibration=calibration, as_json=as_json, html=html)
+
+
+over_time.command()(backtest)

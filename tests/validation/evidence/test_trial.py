@@ -184,3 +184,17 @@ def test_a_trial_needs_a_recipe_and_dates() -> None:
         run_trial(made(), Models(recipes=()), question())
     with pytest.raises(InvalidInput, match="period"):
         run_trial(made(), Models(recipes=(short(),)), question(start_ns=START, end_ns=START + DAY_NS))
+
+
+def test_recipes_with_laws_and_fitted_filters_are_refitted_as_they_go() -> None:
+    plain = short()
+    spliced = msgspec.structs.replace(plain.calibration, marginals="spliced")
+    fitted = msgspec.structs.replace(plain.calibration, filter="gjr")
+    recipes = tuple(
+        msgspec.structs.replace(plain, name=name, calibration=spec)
+        for name, spec in (("spliced", spliced), ("fitted", fitted))
+    )
+    report, series = run_trial(made(), Models(recipes=recipes), question())
+    assert [m.model for m in report.models] == ["spliced", "fitted", BASELINE]
+    assert (series[0].set_ns >= START + 500 * DAY_NS).all()  # laws are fitted after moves 0, 250, 500
+    assert all(m.whole.coverage > 0.97 for m in report.models)

@@ -81,10 +81,15 @@ def regularly(
 
     def at(t: int) -> Walk:
         known = setting.history.until(int(setting.base.close_ns[t]))
-        return walk(setting.history, spec, fits=fit_filters(known, spec), refit=COPULA_EVERY)
+        return walk(setting.history, spec, fits=fit_filters(known, spec), refit=refit_of(spec))
 
     walks = tuple(_fits(setting, name, every, at))
     return Refitted(name=name, measure=measure, first=setting.first, every=every, walks=walks)
+
+
+def refit_of(spec: CalibrationSpec) -> int:
+    """Moves from one fit of tails and copula to the next; 1 where a specification has neither."""
+    return 1 if spec.tail_rule is None and spec.copula_rule is None else COPULA_EVERY
 
 
 def gjr(setting: Setting, name: str) -> Refitted:

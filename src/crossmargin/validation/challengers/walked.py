@@ -77,16 +77,19 @@ def textbook(spec: CalibrationSpec, history: FactorHistory, *, decay: float = 0.
     )
 
 
-def judgeable(walks: tuple[Walk, ...]) -> BoolArray:
+def judgeable(walks: tuple[Walk, ...], *, every: int = 1) -> BoolArray:
     """After which moves [move] every walk has its look-back, and a full proxy for each factor that was listed too late.
 
-    Raises `InvalidInput` for walks over different bars."""
+    Where laws are fitted after `every` so many moves, dates begin at the first such move. Raises `InvalidInput` for
+    walks over different bars."""
     bars = {len(found.close_ns) for found in walks}
     if len(bars) > 1:
         raise InvalidInput(
             "bars", where="backtest", value=sorted(bars), limit="the same for all models", remedy="Use one history."
         )
-    return np.asarray(np.logical_and.reduce([found.ready() & _filled(found) for found in walks]))
+    ready = np.logical_and.reduce([found.ready() & _filled(found) for found in walks])
+    first = int(np.argmax(ready))
+    return np.asarray(ready & (np.arange(len(ready)) >= -(-first // every) * every))
 
 
 def _filled(found: Walk) -> BoolArray:

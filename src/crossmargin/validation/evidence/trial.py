@@ -23,7 +23,7 @@ from crossmargin.scenarios.history import FactorHistory
 from crossmargin.scenarios.walk import walk
 from crossmargin.validation.backtest import Forecaster, Progress, Series, Stage, moves_between, realised_pnl, run
 from crossmargin.validation.challengers.fixed import fixed_grid
-from crossmargin.validation.challengers.refitted import COPULA_EVERY, regularly
+from crossmargin.validation.challengers.refitted import refit_of, regularly
 from crossmargin.validation.challengers.registry import BASELINE, GRID, challenger
 from crossmargin.validation.challengers.walked import Setting, Walked, judgeable, silent, textbook
 from crossmargin.validation.evidence.documents import BacktestReport, FrontierLine
@@ -54,7 +54,7 @@ class Models:
     """What is run: recipes, challengers by name, and the model whose grid stands still, if any.
 
     `derived` make a series of the baseline's and the history, as a learnt correction does. With `forgiving` a model
-    that cannot be run is left out with its reason."""
+    that cannot be run is left out with its reason, a recipe apart."""
 
     recipes: tuple[Recipe, ...]
     challengers: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ def trial(
         try:
             one, rules[name] = make(made)
         except (InvalidInput, MissingFactors) as error:
-            if not models.forgiving:
+            if not models.forgiving or name in {recipe.name for recipe in models.recipes}:
                 raise
             left_out[name] = str(error)
         else:
@@ -188,7 +188,8 @@ def _prepare(
     spec = _spec(lead, question)
     plain = [walk(history, textbook(_spec(recipe, question), history)) for recipe in models.recipes]
     base, realised = plain[0], plain[0].realised()
-    ready = judgeable(tuple(plain))
+    every = max(refit_of(_spec(recipe, question)) for recipe in models.recipes)
+    ready = judgeable(tuple(plain), every=every)
     moves = moves_between(base.close_ns, ready, realised, question.start_ns, question.end_ns)
     moves = _apart(moves, question.horizon_bars)
     held = hold(history.until(int(base.close_ns[moves[0]])))
@@ -251,7 +252,7 @@ def _runs(ready: _Ready, models: Models, threads: int) -> dict[str, Callable[[Se
         measure, spec = _measure(recipe), _spec(recipe, ready.question)
         if spec.filter in ("garch", "gjr"):
             return backtested(regularly(ready.setting, recipe.name, spec, measure), recipe.scan.initial)
-        found = walk(ready.setting.history, spec, refit=COPULA_EVERY)
+        found = walk(ready.setting.history, spec, refit=refit_of(spec))
         return backtested(Walked(name=recipe.name, measure=measure, walk=found), recipe.scan.initial)
 
     def of_challenger(name: str, _: Sequence[Series]) -> Made:

@@ -1,0 +1,1 @@
+"""Backtests of margin models, as a command, tables and a page."""
