@@ -1,0 +1,1 @@
+"""A book through crises of the past, as a command, tables and a page."""
