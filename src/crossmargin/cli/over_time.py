@@ -18,6 +18,7 @@ from crossmargin.cli.arguments import (
     MarketOption,
     ModelOption,
 )
+from crossmargin.cli.backtesting.entry import backtest
 from crossmargin.cli.replaying.entry import replay
 
 over_time: Final = typer.Typer()
@@ -137,4 +138,5 @@ def reverse_stress(
     command.reverse_stress(inputs, calibration=calibration, as_json=as_json, html=html)
 
 
+over_time.command()(backtest)
 over_time.command()(replay)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -19,39 +19,47 @@ from crossmargin.cli.arguments import (
 )
 
 
+_HistoryOption: TypeAlias = Annotated[
+    list[Path],
+    typer.Option(help="Levels of factors by time: .parquet or .csv; several are joined.", show_default=False),
+]
+_EventOption: TypeAlias = Annotated[
+    list[str],
+    typer.Option(help="When it began: a day (00:00 UTC) or an instant; may stand many times.", metavar="DATE"),
+]
+_RecipeOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Instead of a model: fit this anew at each bar, to what was known.", metavar="NAME|FILE"),
+]
+_ProxyOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="What fills a factor listed too late: FACTOR=PROXY, or one for all.", metavar="FACTOR=PROXY"),
+]
+_StillOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="A factor to hold where it is, such as one without a history; 'peg:*' is all of a kind."),
+]
+_ScaleOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="For a price that may be negative: what a move of 100 % stands for.", metavar="FACTOR=PRICE"),
+]
+
+
 def replay(
     book: BookArgument,
     market: MarketOption,
-    history: Annotated[
-        list[Path],
-        typer.Option(help="Levels of factors by time: .parquet or .csv; several are joined.", show_default=False),
-    ],
-    event: Annotated[
-        list[str],
-        typer.Option(help="When it began: a day (00:00 UTC) or an instant; may stand many times.", metavar="DATE"),
-    ],
+    history: _HistoryOption,
+    event: _EventOption,
     days: Annotated[float, typer.Option(help="How long it lasts.", min=0.01)] = 4.0,
     every: Annotated[float, typer.Option(help="Hours between bars; 0 takes every bar.", min=0.0)] = 0.0,
     model: AnyModelOption = DEFAULT_MODEL,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="Instead of a model: fit this anew at each bar, to what was known.", metavar="NAME|FILE"),
-    ] = None,
+    recipe: _RecipeOption = None,
     bar: Annotated[float, typer.Option(help="Days of a bar that --recipe is fitted to.", min=0.01)] = 1.0,
-    proxy: Annotated[
-        list[str] | None,
-        typer.Option(help="What fills a factor listed too late: FACTOR=PROXY, or one for all.", metavar="FACTOR=PROXY"),
-    ] = None,
-    still: Annotated[
-        list[str] | None,
-        typer.Option(help="A factor to hold where it is, such as one without a history; 'peg:*' is all of a kind."),
-    ] = None,
+    proxy: _ProxyOption = None,
+    still: _StillOption = None,
     trigger: Annotated[float, typer.Option(help="Call when initial margin exceeds this × equity.", min=1.0)] = 1.1,
     stamp: Annotated[Literal["close", "open"], typer.Option(help="What the time of a bar is.")] = "close",
-    scale: Annotated[
-        list[str] | None,
-        typer.Option(help="For a price that may be negative: what a move of 100 % stands for.", metavar="FACTOR=PRICE"),
-    ] = None,
+    scale: _ScaleOption = None,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
