@@ -93,7 +93,7 @@ def test_orders_and_blocks_are_in_the_error_as_in_the_scan(monkeypatch: pytest.M
     )
     whole = tails(c.result)
     assert (whole.worst >= c.result.groups.scan_loss).all()
-    monkeypatch.setattr(engine, "BLOCK_GROUPS", 2)
+    monkeypatch.setattr(engine, "CELLS", 2 * LOOKBACK)
     parts = tails(c.result)
     np.testing.assert_array_equal(parts.worst, whole.worst)
     np.testing.assert_array_equal(parts.error, whole.error)

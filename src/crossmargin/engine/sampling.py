@@ -19,7 +19,7 @@ from crossmargin.measures.tail import estimate_tail
 from crossmargin.portfolio.book import Mode
 from crossmargin.scenarios.calibration import Calibration
 
-BLOCK_GROUPS: Final = 4096  # groups whose losses are stored at once: 32 MB over a thousand scenarios
+CELLS: Final = 4_000_000  # group × scenario whose losses are stored at once: 32 MB
 
 
 def sampling(ready: Plan) -> Sampling | None:
@@ -104,7 +104,8 @@ def _losses(result: MarginResult, groups: IntArray) -> Iterator[tuple[IntArray, 
     book, terms = result.book, result.plan.terms
     inside = inside_scenarios(book, result.plan)
     held = with_collateral(book, inside) if inside.any() else book.positions
-    for first in range(0, len(groups), BLOCK_GROUPS):
-        rows = groups[first : first + BLOCK_GROUPS]
+    block = max(CELLS // result.plan.scenarios.regular, 1)
+    for first in range(0, len(groups), block):
+        rows = groups[first : first + block]
         chosen = held.select(rows), book.orders.select(rows)
         yield rows, losses_with_orders(*chosen, terms.matrix.regular, terms.exposure, terms.table)
