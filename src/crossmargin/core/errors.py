@@ -9,7 +9,8 @@ CrossmarginError
 ├── MissingFactors               the market lacks what the model needs (all of it named at once)
 ├── UnfitMarket                  quotes from which no market can be built
 │   └── SurfaceArbitrage         a volatility surface that admits static arbitrage
-└── UnreadableFile               a file that is truncated, or is not what its name says
+├── UnreadableFile               a file that is truncated, or is not what its name says
+└── NotProved                    a proof that does not prove what it is given for
 
 A refused command is a result; a broken invariant is an `AssertionError` and a crash.
 """
@@ -129,3 +130,18 @@ class UnreadableFile(CrossmarginError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}. {self.remedy}"
+
+
+class NotProved(CrossmarginError):
+    """A proof that does not prove what it is given for: `found` at `where`, and not `limit`.
+
+    `reason` is one word of `crossmargin.proofs.reasons.Reason`, for programs to act on.
+    """
+
+    def __init__(self, reason: str, *, where: str, found: object, limit: str) -> None:
+        self.reason, self.where, self.found, self.limit = reason, where, found, limit
+        super().__init__(reason, where, found, limit)
+
+    def __str__(self) -> str:
+        found = f"found {self.found!r}, must be {self.limit}"
+        return f"{self.where}: not proved ({self.reason}): {found}. Ask for a proof that holds."

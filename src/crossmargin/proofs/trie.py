@@ -1,0 +1,125 @@
+"""Paths through a Merkle-Patricia trie whose keys are hashes: what stands at a key, or that nothing does.
+
+A path is the list of nodes from the root down, as `eth_getProof` gives it; a node shorter than 32 bytes stands inside
+the node above it and is not listed. A path is accepted in one form only: each node hashes to what the node above it
+names, all of them are used, and each is a node as the trie writes it. Under an honest root that follows from the
+hashes; it is checked all the same, so that nothing depends on who made the root.
+
+Source: Ethereum yellow paper, appendices C and D; EIP-1186.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from crossmargin.proofs.keccak import keccak
+from crossmargin.proofs.reasons import Reason, refuse, require
+from crossmargin.proofs.rlp_codec import Item, decode, encode
+
+HASH_BYTES: Final = 32
+EMPTY_NODE: Final = b"\x80"
+BRANCH_ITEMS, SHORT_ITEMS = 17, 2
+NODES_MAX: Final = 65  # One for each nibble of a key, and the leaf.
+EMPTY_ROOT: Final = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")  # keccak(0x80)
+
+Node = list[Item]
+
+
+class Reader:
+    """Hashes and decodes nodes, each distinct one once, however many paths share it."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[bytes, Node]] = {}
+
+    def read(self, raw: bytes, *, where: str) -> tuple[bytes, Node]:
+        """The hash of a node, and what it holds."""
+        found = self._known.get(raw)
+        if found is None:
+            item = decode(raw, where=where)
+            found = keccak(raw), _checked(item, where)
+            self._known[raw] = found
+        return found
+
+
+def look_up(root: bytes, key: bytes, nodes: Sequence[bytes], reader: Reader, *, where: str) -> bytes | None:
+    """What the trie with `root` holds at keccak(`key`), or None where it holds nothing; raises `NotProved`."""
+    if root == EMPTY_ROOT:
+        bare = list(nodes) in ([], [EMPTY_NODE])  # Clients differ: geth lists nothing, reth and anvil the empty node.
+        require(bare, Reason.WRONG_COUNT, where, len(nodes), "no nodes under the root of an empty trie")
+        return None
+    require(0 < len(nodes) <= NODES_MAX, Reason.WRONG_COUNT, where, len(nodes), f"1 to {NODES_MAX} nodes")
+    rest, left = keccak(key).hex(), iter(nodes)
+    node, used = _next(root, left, reader, where), 1
+    while True:
+        value, child, rest = _step(node, rest, where)
+        if not isinstance(child, bytes):
+            node = child
+        elif child:
+            node, used = _next(child, left, reader, where), used + 1
+        else:
+            require(used == len(nodes), Reason.WRONG_COUNT, where, len(nodes), f"{used} nodes, all of them on the path")
+            return value
+
+
+def _next(named: bytes, left: Iterator[bytes], reader: Reader, where: str) -> Node:
+    """The next listed node, which must be the one that is `named`."""
+    raw = next(left, None)
+    if raw is None:
+        raise refuse(Reason.WRONG_COUNT, where, "no more nodes", f"a node with hash {named.hex()}")
+    found, node = reader.read(raw, where=where)
+    if found != named:
+        raise refuse(Reason.WRONG_NODE, where, found.hex(), f"a node with hash {named.hex()}")
+    return node
+
+
+def _step(node: Node, rest: str, where: str) -> tuple[bytes | None, Item, str]:
+    """The value, or the child that follows and the nibbles left; no value and no child where the key is absent."""
+    if len(node) == BRANCH_ITEMS:
+        require(bool(rest), Reason.MALFORMED, where, "a branch beyond the key", "a leaf")
+        return None, node[int(rest[0], 16)], rest[1:]
+    path, child = node
+    assert isinstance(path, bytes), "checked when it was read"
+    nibbles = path.hex()[1 if path[0] & 0x10 else 2 :]
+    if path[0] & 0x20:
+        assert isinstance(child, bytes), "checked when it was read"
+        return (child if nibbles == rest else None), b"", ""
+    return (None, child, rest[len(nibbles) :]) if rest.startswith(nibbles) else (None, b"", "")
+
+
+def _checked(item: Item, where: str) -> Node:
+    """`item`, if it is a branch, an extension or a leaf as the trie writes them."""
+    if not isinstance(item, list) or len(item) not in {BRANCH_ITEMS, SHORT_ITEMS}:
+        raise refuse(Reason.MALFORMED, where, "neither", "a list of 2 or 17 items")
+    if len(item) == BRANCH_ITEMS:
+        require(item[-1] == b"", Reason.MALFORMED, where, "a value in a branch", "none: all keys are equally long")
+        for child in item[:-1]:
+            if child != b"":
+                _check_child(child, where)
+        return item
+    path, child = item
+    if not isinstance(path, bytes) or not path or path[0] >= 0x40 or (not path[0] & 0x10 and path[0] & 0x0F):
+        raise refuse(Reason.NOT_CANONICAL, where, repr(path)[:80], "a path with flags 0 to 3 and no stray nibble")
+    if path[0] & 0x20:
+        require(isinstance(child, bytes) and bool(child), Reason.MALFORMED, where, "no value", "a leaf with its value")
+    else:
+        require(
+            path != b"\x00" and bool(child), Reason.MALFORMED, where, path.hex(), "an extension with path and child"
+        )
+        _check_child(child, where)
+    return item
+
+
+def _check_child(child: Item, where: str) -> None:
+    """A child is named by its hash, or stands here itself because it is shorter than one."""
+    if isinstance(child, bytes):
+        if len(child) != HASH_BYTES:
+            raise refuse(Reason.MALFORMED, where, f"{len(child)} bytes", "a hash of 32 bytes")
+        return
+    size = len(encode(child))
+    require(
+        size < HASH_BYTES, Reason.NOT_CANONICAL, where, f"{size} bytes inside", "a hash in place of 32 bytes or more"
+    )
+    _checked(child, where)
