@@ -163,13 +163,14 @@ def replay(
     """
     asked = settings or Settings()
     held = _held(snapshot, asked.still)
-    moved = _moved(book, snapshot, history, held)
+    moved, needed = _moved(book, snapshot, history, held)
     entered = dealt_at_marks(book, snapshot)
     told = history.select(moved)
     replays, first = [], None
     for event in events:
         found = episode(told, moved, start_ns=event.start_ns, days=asked.days, every_hours=asked.every_hours)
-        one, start = _replayed(entered, snapshot, model, told, event, found, asked, progress)
+        margin_at = _margin_at(entered, snapshot, model, history.select(needed))
+        one, start = _replayed(entered, snapshot, margin_at, event, found, asked, progress)
         replays.append(one)
         first = first or start
     now = first or margin(book, snapshot, model.base if isinstance(model, Walk) else model)
@@ -196,8 +197,14 @@ def _held(snapshot: Snapshot, still: Sequence[str]) -> set[str]:
     return held
 
 
-def _moved(book: Book, snapshot: Snapshot, history: FactorHistory, held: set[str]) -> tuple[str, ...]:
-    """The factors of the history that the market holds and that may move; raises for what the book needs beyond."""
+def _moved(
+    book: Book, snapshot: Snapshot, history: FactorHistory, held: set[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The factors of the history that may change the book's figures, and those of them that it needs.
+
+    Carries and rates move where there is a history of them; a recipe is not fitted to those, which may be closed when
+    the book's own markets are open. Raises for what the book needs and the history lacks.
+    """
     names, assets = moved_names(book.table, snapshot)
     needed = {snapshot.underlyings[name].factor for name in names}
     needed |= {f"vol:{name}" for name in optioned(book.table) & names}
@@ -205,18 +212,14 @@ def _moved(book: Book, snapshot: Snapshot, history: FactorHistory, held: set[str
     for terms in book.table.ladders.values():
         needed |= ladder_names(terms.deltas, terms.gammas)
     needed = {factor for factor in needed if not factor.startswith(_STATES)}
-    market = set(factors_of(snapshot))
-    parallel_of = {name: ":".join(name.split(":")[:2]) for name in history.factors}
-    missing = sorted(needed - set(parallel_of.values()) - held)
+    missing = sorted(needed - _parallel_names(history.factors) - held)
     if missing:
         remedy = "Add their history, or hold them still by name (--still), all of a kind as --still 'peg:*'."
         raise MissingFactors(missing, where="history", remedy=remedy)
-    bent = ("skew", "smile")
-    return tuple(
-        name
-        for name, whole in parallel_of.items()
-        if whole in market and whole not in held and whole.split(":")[0] not in bent
-    )
+    curves = {f"fwd:{name}" for name in names} | {f"rate:{currency}" for currency in snapshot.rates}
+    movable = (needed | curves) & set(factors_of(snapshot)) - held
+    moved = tuple(name for name in history.factors if _parallel_names([name]) <= movable)
+    return moved, tuple(name for name in moved if _parallel_names([name]) <= needed)
 
 
 def _parallel_names(factors: Iterable[str]) -> set[str]:
@@ -226,8 +229,7 @@ def _parallel_names(factors: Iterable[str]) -> set[str]:
 def _replayed(
     entered: Book,
     snapshot: Snapshot,
-    model: AnyModel | Walk,
-    history: FactorHistory,
+    margin_at: MarginAt,
     event: Event,
     found: Episode,
     asked: Settings,
@@ -236,7 +238,6 @@ def _replayed(
     moves = [parallel(dict(zip(found.factors, row, strict=True))) for row in found.move.tolist()]
     columns = _columns(moves)
     ladders = ladder_gains(entered, snapshot, columns)
-    margin_at = _margin_at(entered, snapshot, model, history)
     results = []
     for bar, move in enumerate(moves):
         results.append(margin_at(bump(snapshot, move), int(found.close_ns[bar]), ladders[:, bar]))

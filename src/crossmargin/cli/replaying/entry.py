@@ -18,7 +18,6 @@ from crossmargin.cli.arguments import (
     MarketOption,
 )
 
-
 _HistoryOption: TypeAlias = Annotated[
     list[Path],
     typer.Option(help="Levels of factors by time: .parquet or .csv; several are joined.", show_default=False),

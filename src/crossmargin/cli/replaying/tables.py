@@ -32,9 +32,10 @@ def replay_tables(report: ReplayReport) -> RenderableType:
 
 
 def _overview(report: ReplayReport) -> RenderableType:
-    heads = ("equity before USD", "initial before", "initial peak", "equity worst", "called USD")
-    columns = [Column("event", words=True), Column("account", words=True), *map(Column, heads)]
-    columns += [Column("first call", words=True), Column("worst, unpaid", words=True)]
+    several = any(len(event.accounts) > 1 for event in report.events)
+    heads = ("equity USD", "initial USD", "initial peak", "equity worst", "called USD", "first call")
+    columns = [Column("event"), *([Column("account", words=True)] if several else []), *map(Column, heads)]
+    columns.append(Column("worst, unpaid", words=True))
     rows: list[Row] = []
     for event in report.events:
         for one in event.accounts:
@@ -42,7 +43,8 @@ def _overview(report: ReplayReport) -> RenderableType:
             peak = max(p.initial_usd for p in one.points)
             figures = (first.equity_usd, first.initial_usd, peak, worst.equity_usd, one.called_usd)
             called = "never" if one.first_call_ms is None else hours_in(one.first_call_ms, event)
-            rows.append([event.label, one.account, *map(usd, figures), called, status_text(worst.unpaid_status)])
+            who = [one.account] if several else []
+            rows.append([event.label, *who, *map(usd, figures), called, status_text(worst.unpaid_status)])
     return table(f"{named(len(report.events), 'event')}", columns, rows)
 
 
