@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from crossmargin.adapters.files import read_book as read_book
     from crossmargin.adapters.files import read_market as read_market
     from crossmargin.adapters.files import read_model as read_model
+    from crossmargin.adapters.files import read_recipe as read_recipe
     from crossmargin.adapters.files import read_stress as read_stress
+    from crossmargin.adapters.histories import read_history as read_history
     from crossmargin.adapters.results import results_table as results_table
     from crossmargin.adapters.results import write_results as write_results
     from crossmargin.adapters.schemas import schema as schema
@@ -45,14 +47,19 @@ if TYPE_CHECKING:
     from crossmargin.engine.compare import CompareReport as CompareReport
     from crossmargin.engine.compare import compare as compare
     from crossmargin.engine.explain import explain as explain
+    from crossmargin.engine.forecast import ForecastReport as ForecastReport
+    from crossmargin.engine.forecast import forecast as forecast
     from crossmargin.engine.margin import MarginResult as MarginResult
     from crossmargin.engine.margin import margin as margin
     from crossmargin.engine.model import ModelDocument as ModelDocument
     from crossmargin.engine.model import RulebookModel as RulebookModel
+    from crossmargin.engine.recipe import calibrated_model as calibrated_model
     from crossmargin.engine.reports import ExplainReport as ExplainReport
     from crossmargin.engine.reports import MarginReport as MarginReport
     from crossmargin.engine.reports import SimulateReport as SimulateReport
     from crossmargin.engine.reports import StressReport as StressReport
+    from crossmargin.engine.reverse import ReverseReport as ReverseReport
+    from crossmargin.engine.reverse import reverse_stress as reverse_stress
     from crossmargin.engine.ruled.margin import RuledMargin as RuledMargin
     from crossmargin.engine.stress import stress as stress
     from crossmargin.engine.whatif import simulate as simulate
@@ -66,7 +73,8 @@ if TYPE_CHECKING:
     from crossmargin.scenarios.document import StressDocument as StressDocument
 
 _HOME = {
-    "adapters.files": ("read_book", "read_market", "read_model", "read_stress"),
+    "adapters.files": ("read_book", "read_market", "read_model", "read_recipe", "read_stress"),
+    "adapters.histories": ("read_history",),
     "adapters.results": ("results_table", "write_results"),
     "adapters.schemas": ("schema",),
     "adapters.writing": ("write_document",),
@@ -86,9 +94,12 @@ _HOME = {
     "engine.change": ("Previous",),
     "engine.compare": ("CompareReport", "compare"),
     "engine.explain": ("explain",),
+    "engine.forecast": ("ForecastReport", "forecast"),
     "engine.margin": ("MarginResult", "margin"),
     "engine.model": ("ModelDocument", "RulebookModel"),
+    "engine.recipe": ("calibrated_model",),
     "engine.reports": ("ExplainReport", "MarginReport", "SimulateReport", "StressReport"),
+    "engine.reverse": ("ReverseReport", "reverse_stress"),
     "engine.ruled.margin": ("RuledMargin",),
     "engine.stress": ("stress",),
     "engine.whatif": ("simulate", "what_if"),

@@ -11,7 +11,15 @@ from scipy.stats import norm
 
 from crossmargin.cli.fitting import plots
 from crossmargin.cli.fitting.plots import Level, Whisker
-from crossmargin.cli.fitting.tables import RESIDUAL_COLUMNS, VOL_COLUMNS, remarks, residual_cells, vol_cells
+from crossmargin.cli.fitting.tables import (
+    RESIDUAL_COLUMNS,
+    TAIL_COLUMNS,
+    VOL_COLUMNS,
+    remarks,
+    residual_cells,
+    tail_cells,
+    vol_cells,
+)
 from crossmargin.cli.page_parts import Section, Tile, card, closing, figure, framed, grid, summary, table, tiles
 from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import Column, days, label_text, named, percent
@@ -149,7 +157,8 @@ def _tails(diagnosis: Diagnosis) -> Markup:
         "A filter that suits the whole look-back leaves both halves alike: 1 within two standard errors.",
         partial(plots.whiskers, title, names, halves, Level("alike", 1.0)),
     )
-    return grid(left, right)
+    made = table("Tails of the residuals", TAIL_COLUMNS, [tail_cells(f) for f in diagnosis.factors])
+    return join((grid(left, right), card(made)))
 
 
 def _ratio_error(f: FactorDiagnosis, rows: int) -> float:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from crossmargin.cli.table_parts import prose, table
-from crossmargin.cli.wording import Column
+from crossmargin.cli.wording import Column, label_text
 from crossmargin.engine.diagnosis import Diagnosis, FactorDiagnosis
 
 
@@ -20,27 +20,18 @@ def diagnosis_table(diagnosis: Diagnosis) -> RenderableType:
         Text(head, style="bold"),
         table("Volatility a year, %", VOL_COLUMNS, [vol_cells(f) for f in diagnosis.factors]),
         table("Residuals", RESIDUAL_COLUMNS, [residual_cells(f) for f in diagnosis.factors]),
+        table("Tails of the residuals", TAIL_COLUMNS, [tail_cells(f) for f in diagnosis.factors]),
         prose(remarks(diagnosis)),
     )
 
 
-VOL_COLUMNS = tuple(
-    Column(name, words=name == "factor") for name in ("factor", "moves", "now", "long run", "stressed", "used")
-)
-RESIDUAL_COLUMNS = tuple(
-    Column(name, words=name == "factor")
-    for name in (
-        "factor",
-        "deviation",
-        "kurtosis",
-        "memory p",
-        "later/earlier",
-        "fall ES",
-        "rise ES",
-        "fall ξ",
-        "rise ξ",
-    )
-)
+def _columns(*names: str) -> tuple[Column, ...]:
+    return (Column("factor", words=True), *map(Column, names))
+
+
+VOL_COLUMNS = _columns("moves", "now", "long run", "stressed", "used")
+RESIDUAL_COLUMNS = _columns("deviation", "excess kurtosis", "memory p", "later/earlier")
+TAIL_COLUMNS = _columns("fall ES 97.5 %", "rise ES 97.5 %", "fall ξ", "rise ξ")
 
 
 def vol_cells(f: FactorDiagnosis) -> list[str]:
@@ -53,9 +44,16 @@ def residual_cells(f: FactorDiagnosis) -> list[str]:
     return [
         f.factor,
         f"{f.residual_deviation:.2f} ± {f.residual_deviation_error:.2f}",
-        f"{f.excess_kurtosis:.1f}",
+        label_text(f"{f.excess_kurtosis:.1f}"),
         f"{f.squares_p_value:.3f}",
         f"{f.halves_ratio:.2f}",
+    ]
+
+
+def tail_cells(f: FactorDiagnosis) -> list[str]:
+    """The tails of one factor, under `TAIL_COLUMNS`."""
+    return [
+        f.factor,
         f"{f.fall:.2f} ± {f.fall_error:.2f}",
         f"{f.rise:.2f} ± {f.rise_error:.2f}",
         _with_error(f.fall_shape, f.fall_shape_error),
@@ -66,7 +64,7 @@ def residual_cells(f: FactorDiagnosis) -> list[str]:
 def _with_error(value: float | None, error: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.2f}" if error is None else f"{value:.2f} ± {error:.2f}"
+    return label_text(f"{value:.2f}" if error is None else f"{value:.2f} ± {error:.2f}")
 
 
 def remarks(diagnosis: Diagnosis) -> tuple[str, ...]:
