@@ -19,6 +19,7 @@ from crossmargin.cli.arguments import (
     ModelOption,
 )
 from crossmargin.cli.backtesting.entry import backtest
+from crossmargin.cli.cards.entry import model_card
 from crossmargin.cli.replaying.entry import replay
 
 over_time: Final = typer.Typer()
@@ -140,3 +141,4 @@ def reverse_stress(
 
 over_time.command()(backtest)
 over_time.command()(replay)
+over_time.command("model-card")(model_card)

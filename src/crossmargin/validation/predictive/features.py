@@ -16,6 +16,7 @@ from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import DAY_NS, YEAR_DAYS, format_instant
+from crossmargin.scenarios.calibrate import common_bars
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.validation.backtest import Series
@@ -74,12 +75,15 @@ def joined(tables: Iterable[FeatureTable], time_ns: IntArray) -> FeatureTable:
     return build_features(time_ns, names, np.concatenate([table.at(time_ns) for table in parts], axis=1))
 
 
-def market_features(history: FactorHistory) -> FeatureTable:
-    """The state of the market at every bar of a history [bar, name].
+def market_features(told: FactorHistory) -> FeatureTable:
+    """The state of the market at every whole bar of a history (`common_bars`) [bar, name].
 
     Realised volatility over `WINDOWS` against the long run, the largest and the mean move in units of it, the mean
     correlation; level and changes of implied volatility, of skew and of carry, and implied against realised, where the
-    history has such factors, as medians over them; the calendar. Give a history of whole bars (`common_bars`)."""
+    history has such factors, as medians over them; the calendar.
+
+    Raises what `common_bars` raises."""
+    history = common_bars(told)
     kinds = [parse_factor(name, where="features").kind for name in history.factors]
     prices = [i for i, kind in enumerate(kinds) if kind in PRICE_KINDS]
     found = _price_features(history, prices) if prices else {}
