@@ -12,6 +12,7 @@ from crossmargin.cli.replaying.page import replay_page
 from crossmargin.cli.replaying.words import account_words
 from crossmargin.engine.replay import ReplayReport
 from tests.cli.shell import crossmargin
+from tests.cli.test_page_browser import CHROMIUM, measured
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALL = (str(EXAMPLES / "call-book.toml"), "--market", str(EXAMPLES / "call-market.toml"))
@@ -94,3 +95,13 @@ def test_a_rulebook_can_be_replayed(hourly: Path):
     points = report.events[0].accounts[0].points
     assert points[0].collateral_usd is None
     assert points[-1].initial_usd != points[0].initial_usd
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: `apt-get install chromium`")
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_overflows_and_no_label_covers_another(hourly: Path, tmp_path: Path, width: int):
+    page = tmp_path / "replay.html"
+    assert crossmargin(*asked(hourly, "--every", "3", "--html", str(page))).code == 0
+    found = measured(page.read_text(), width, tmp_path)
+    assert found["overflow"] <= 0
+    assert (found["outside"], found["covered"]) == ([], [])

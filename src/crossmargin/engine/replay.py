@@ -106,7 +106,7 @@ class ReplayReport(_Part, frozen=True, kw_only=True):
 
     `provenance` is that of today's margin (with a recipe: of its model at the first event's start). `recipe` is the one
     that was fitted anew at each bar, "" for one model throughout. `still` are factors held by the user's word,
-    `unmoved` other factors of the market that the history does not hold.
+    `unmoved` others that the book may feel and that the history does not move.
     """
 
     provenance: Provenance
@@ -180,7 +180,7 @@ def replay(
         recipe=f"{model.recipe.name}@{model.recipe.date}" if isinstance(model, Walk) else "",
         trigger=asked.trigger,
         still=tuple(sorted(held)),
-        unmoved=tuple(sorted(set(factors_of(snapshot)) - _parallel_names(moved) - held)),
+        unmoved=tuple(sorted(_relevant(book, snapshot) - _parallel_names(moved) - held)),
         events=tuple(replays),
     )
 
@@ -220,6 +220,15 @@ def _moved(
     movable = (needed | curves) & set(factors_of(snapshot)) - held
     moved = tuple(name for name in history.factors if _parallel_names([name]) <= movable)
     return moved, tuple(name for name in moved if _parallel_names([name]) <= needed)
+
+
+def _relevant(book: Book, snapshot: Snapshot) -> set[str]:
+    """The factors of the market that the book may feel at all."""
+    names, assets = moved_names(book.table, snapshot)
+    felt = {snapshot.underlyings[name].factor for name in names} | {f"fwd:{name}" for name in names}
+    felt |= {f"{kind}:{name}" for kind in ("vol", "skew", "smile") for name in optioned(book.table) & names}
+    felt |= {factor for asset in assets for factor in snapshot.asset_factors(asset)}
+    return felt & set(factors_of(snapshot)) | {f"rate:{currency}" for currency in snapshot.rates}
 
 
 def _parallel_names(factors: Iterable[str]) -> set[str]:

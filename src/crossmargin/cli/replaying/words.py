@@ -57,7 +57,7 @@ def notes(report: ReplayReport) -> tuple[str, ...]:
     if report.still:
         said.append(f"Held still by request: {', '.join(report.still)}.")
     if report.unmoved:
-        said.append(f"Not in the history, and not moved: {', '.join(report.unmoved)}.")
+        said.append(f"Without a history, and not moved: {', '.join(report.unmoved)}.")
     return tuple(said)
 
 
