@@ -112,6 +112,10 @@ def test_what_cannot_be_is_refused() -> None:
         )
     with pytest.raises(MissingFactors, match="spot:BTC"):
         msgspec.structs.replace(made, dependence=None)
+    with pytest.raises(InvalidInput, match="tails is 2, but must be 0"):
+        msgspec.structs.replace(made, marginals="empirical")
+    with pytest.raises(InvalidInput, match="tails is 0, but must be 2"):
+        msgspec.structs.replace(calibrate(history(), spec()), marginals="spliced")
 
 
 def trending(seed: int = 3, bars: int = 1500) -> FactorHistory:

@@ -282,14 +282,19 @@ class Calibration(_Part, frozen=True, kw_only=True):
         self._check_law()
 
     def _check_law(self) -> None:
-        if self.method == "monte_carlo":
-            named = self.dependence.factors if self.dependence else ()
-            moves = np.asarray(np.ptp(self.residuals.array, axis=0) > 0.0)
-            missing = [name for name, moved in zip(self.names, moves, strict=True) if moved and name not in named]
-            if missing:
-                raise MissingFactors(
-                    missing, where="copula", remedy="Every factor that moves has one: calibrate again."
+        moves = np.asarray(np.ptp(self.residuals.array, axis=0) > 0.0)
+        named = self.dependence.factors if self.dependence else ()
+        for fit, moved in zip(self.factors, moves, strict=True):
+            tails = sum(tail is not None for tail in (fit.lower, fit.upper))
+            wanted = 2 if moved and self.marginals == "spliced" else 0
+            remedy = "Calibrate again: spliced marginals have two tails for all that moves, empirical ones none."
+            if tails != wanted:
+                raise InvalidInput(
+                    "tails", where=f"calibration of {fit.factor}", value=tails, limit=str(wanted), remedy=remedy
                 )
+            if moved and self.method == "monte_carlo" and fit.factor not in named:
+                remedy = "Calibrate again: every factor that moves has one."
+                raise MissingFactors([fit.factor], where="copula", remedy=remedy)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -71,14 +71,14 @@ def remarks(diagnosis: Diagnosis) -> tuple[str, ...]:
     """What was filled, what the filter leaves, and what else stands out."""
     said = [
         f"{f.factor}: {f.proxied:,} of {diagnosis.rows:,} dates filled from {f.proxy} at a beta of {f.proxy_beta:.2f}, "
-        "with an own part drawn from the dates that are there"
+        "with an own part drawn from the dates that are there."
         for f in diagnosis.factors
         if f.proxied
     ]
     memory = [f.factor for f in diagnosis.factors if f.squares_p_value < 0.01]
     if memory:
         said.append(f"The filter leaves memory in the squares of {', '.join(memory)} (p below 0.01).")
-    said += [f"{f.factor}: the filter is not the one asked for: {f.reason}." for f in diagnosis.factors if f.reason]
+    said += [f"{f.factor}: the fit of the filter gave way: {f.reason}." for f in diagnosis.factors if f.reason]
     return (*said, *_blend(diagnosis), *_joint(diagnosis))
 
 
