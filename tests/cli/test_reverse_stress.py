@@ -55,7 +55,7 @@ def test_without_a_calibration_the_market_says_how_factors_move(fitted: Fitted):
     outcome = crossmargin("reverse-stress", *fitted.inputs, "--account", "coin-fund")
     assert outcome.code == 0, outcome.err
     assert "from the market's daily volatilities and correlations" in " ".join(outcome.out.split())
-    assert "in the past" not in outcome.out
+    assert "moved as far" not in outcome.out
 
 
 def test_what_is_out_of_reach_is_said_and_drawn(report: ReverseReport):

@@ -7,10 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
-from crossmargin.cli import page, tables
+from crossmargin.cli import charts, page, tables
 from crossmargin.cli.sampling import sampling_notes
 from crossmargin.cli.sentences import account_summary, group_words
-from crossmargin.engine.reports import MarginReport, Proxied, Sampling
+from crossmargin.engine.reports import MarginReport, Proxied, Sampling, ScenarioLine
 from tests.cli import made_up
 from tests.margin.books import replace
 
@@ -95,3 +95,15 @@ def test_the_assumption_behind_the_error_is_named(changes: dict, words: str):
 
 def test_a_worst_case_has_no_notes():
     assert sampling_notes(None) == ()
+
+
+def test_twenty_thousand_draws_still_make_a_page():
+    gains = [float((7919 * i) % 20_011) for i in range(20_011)]  # each of 0 … 20,010 once
+    lines = [ScenarioLine(label=f"draw {i}", family="monte_carlo", pnl_usd=x) for i, x in enumerate(gains)]
+    kept = charts.thinned(lines)
+    assert len(kept) <= charts.MARKS
+    assert {s.pnl_usd for s in kept} >= {float(x) for x in (*range(300), *range(19_711, 20_011))}
+    assert charts.thinned(lines[:50]) == lines[:50]
+    drawn = charts.family_strips(lines, 620.0)
+    assert drawn.count("<rect") <= charts.MARKS + 5
+    assert "monte_carlo (20011)" in drawn

@@ -18,6 +18,7 @@ from crossmargin.engine.reverse import FARTHEST, ReverseReport, design_point, re
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.calibrated import horizon_moves
+from crossmargin.scenarios.calibration import Scale
 from tests.engine.calibrated import fitted
 from tests.margin.desk import BTC_PERP, account, group
 from tests.margin.desk import desk as desk_case
@@ -107,3 +108,11 @@ def test_the_past_is_measured_in_the_metric_of_the_point() -> None:
 
 def test_without_a_calibration_there_is_no_past(report: ReverseReport) -> None:
     assert all(line.past is None for line in report.lines)
+
+
+def test_what_options_imply_is_in_the_distance() -> None:
+    """With all weight on the surface of 50 % a year the deviation of a day is that, whatever the history did."""
+    model = fitted(implied_weight=1.0, scale=Scale())
+    c = desk_case(account(group({BTC_PERP.id: -1.0}), collateral={"USDC": 10.0}), model=model)
+    line = reverse_stress(c.book, c.snapshot, model, account="desk").lines[0]
+    assert line.deviations == pytest.approx(np.log1p(line.target_usd / 100.0) / (0.5 / np.sqrt(365.0)), rel=1e-4)

@@ -19,6 +19,7 @@ from crossmargin.engine.reports import GroupReport, Proxied
 from crossmargin.engine.sampling import tails
 from crossmargin.engine.whatif import prepare, simulate
 from crossmargin.margin import document as doc
+from crossmargin.measures.tail import estimate_tail
 from crossmargin.scenarios.history import build_history
 from tests.engine.calibrated import LOOKBACK, fitted, history
 from tests.margin.books import MarginCase, replace
@@ -176,3 +177,20 @@ def test_error_and_scan_grow_with_the_book(held: dict, factor: float):
     size = 1e-9 * (1.0 + factor) * (1.0 + sum(100.0 * abs(q) for q in held.values()))
     np.testing.assert_allclose(tails(many.result).error, factor * tails(one.result).error, rtol=1e-8, atol=size)
     np.testing.assert_allclose(many.result.groups.scan_loss, factor * one.result.groups.scan_loss, rtol=1e-8, atol=size)
+
+
+def test_columns_of_stress_weigh_and_are_named():
+    model = fitted(stressed_share=0.25, stress_bars=50)
+    c = desk(account(group({BTC_PERP.id: BTC, ETH_PERP.id: ETH})), model=model)
+    told, found = provenance(c.result).sampling, first_group(c)
+    assert told is not None
+    assert told.stressed_share == pytest.approx(0.25)
+    assert told.tail is None
+    weight, losses = c.result.plan.terms.matrix.weight, tails(c.result)
+    assert len(set(weight.tolist())) == 2
+    matrix = c.result.plan.terms.matrix.regular
+    row = -(c.book.positions.quantity @ matrix[c.book.positions.instrument])
+    assert losses.worst[0] == pytest.approx(row.max(), rel=1e-12)
+    estimate = estimate_tail(-row[None, :], 0.975, weight=weight)
+    assert found.scan_usd == pytest.approx(float(estimate.expected_shortfall[0]), rel=1e-9)
+    assert found.standard_error_usd == pytest.approx(float(estimate.expected_shortfall_error[0]), rel=1e-9)

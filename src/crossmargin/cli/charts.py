@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
@@ -50,6 +51,7 @@ from crossmargin.engine.reports import (
     Term,
 )
 
+MARKS: Final = 1_200  # of one family: more are not told apart, and make the page slow
 _AXIS: Final = 2 * LINE + 6.0
 _GAUGE_END: Final = 1.4
 _REACH: Final = 1.5  # the largest rise that the chart of distances shows in full
@@ -167,7 +169,7 @@ def family_strips(lines: Sequence[ScenarioLine], width: float) -> Markup:
     parts = [money_axis(across, place.top, place.bottom, title="P&L, USD")]
     worst = min(lines, key=lambda s: s.pnl_usd)
     for i, family in enumerate(families):
-        for s in members[family]:
+        for s in thinned(members[family]):
             tip = element("title", f"{label_text(s.label)}: {usd(s.pnl_usd)} USD")
             class_ = "mark loss" if s.pnl_usd < 0.0 else "mark gain"
             x = across(s.pnl_usd) - 1.0
@@ -177,6 +179,15 @@ def family_strips(lines: Sequence[ScenarioLine], width: float) -> Markup:
             parts.append(element("circle", cx=across(worst.pnl_usd), cy=centre, r=9.0, class_="ring"))
     parts.append(row_texts(place, names, figures))
     return chart("P&L of every scenario by family", width, place.bottom + _AXIS, *parts)
+
+
+def thinned(lines: Sequence[ScenarioLine]) -> Sequence[ScenarioLine]:
+    """At most `MARKS` scenarios: the outer quarters of them on either side, and evenly chosen ones between."""
+    if len(lines) <= MARKS:
+        return lines
+    ordered, outer = sorted(lines, key=lambda s: s.pnl_usd), MARKS // 4
+    between = range(outer, len(ordered) - outer, math.ceil((len(ordered) - 2 * outer) / (MARKS - 2 * outer)))
+    return [*ordered[:outer], *(ordered[i] for i in between), *ordered[-outer:]]
 
 
 def attribution(shares: Sequence[Share], count: int, whole: str, width: float) -> Markup:

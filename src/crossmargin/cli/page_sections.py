@@ -72,6 +72,7 @@ from crossmargin.market.snapshot import Snapshot
 
 WORST_SHOWN: Final = 10
 PARTS_SHOWN: Final = 14
+ROWS_SHOWN: Final = 1_200
 
 
 def headline(account: AccountReport, words: Sequence[str]) -> Markup:
@@ -199,8 +200,9 @@ def _scenario_figures(group: GroupExplanation, provenance: Provenance, *, ruled:
 
 def _scenario_table(lines: Sequence[ScenarioLine]) -> Markup:
     columns = (Column("scenario", words=True), Column("family", words=True), Column("P&L, USD"))
-    rows = [[label_text(s.label), s.family, usd(s.pnl_usd)] for s in lines]
-    return table("P&L by scenario, the worst first", columns, rows, shown=False)
+    rows = [[label_text(s.label), s.family, usd(s.pnl_usd)] for s in lines[:ROWS_SHOWN]]
+    more = f" ({ROWS_SHOWN:,} of {len(lines):,})" if len(lines) > ROWS_SHOWN else ""
+    return table(f"P&L by scenario, the worst first{more}", columns, rows, shown=False)
 
 
 def causes(report: ExplainReport) -> Section:

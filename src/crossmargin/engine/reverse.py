@@ -31,6 +31,7 @@ from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.calibrated import horizon_moves
 from crossmargin.scenarios.calibration import Calibration
 from crossmargin.scenarios.factors import RELATIVE_KINDS, parse_factor
+from crossmargin.scenarios.implied import at_market
 from crossmargin.scenarios.scenario_set import ScenarioSet
 from crossmargin.valuation.pnl import pnl
 
@@ -147,9 +148,9 @@ def spread_of(ready: Plan, calibration: Calibration | None = None) -> Spread:
     volatilities and correlations stand for prices, a third of the model's shock for a volatility, which is then
     independent of the rest.
     """
-    fitted = calibration or ready.model.calibration
-    if fitted is not None:
-        held = set(factors_of(ready.snapshot))
+    given = calibration or ready.model.calibration
+    if given is not None:
+        fitted, held = at_market(given, ready.snapshot), set(factors_of(ready.snapshot))
         kept = [i for i, name in enumerate(fitted.names) if ":".join(name.split(":")[:2]) in held]
         return Spread(
             factors=tuple(fitted.names[i] for i in kept),

@@ -119,7 +119,7 @@ def _tiles(report: ReverseReport) -> list[Tile]:
 
 def _distances(report: ReverseReport, reached: list[ReverseLine]) -> Markup:
     with_past = any(line.past is not None for line in report.lines)
-    headings = ("USD", "deviations", "chance if normal", *(("as far in the past", "lost as much") if with_past else ()))
+    headings = ("USD", "deviations", "chance if normal", *(("moved as far", "lost as much") if with_past else ()))
     columns = (Column("what it costs", words=True), *map(Column, headings))
     cells = [distance_cells(line, report, with_past=with_past) for line in report.lines]
     made = card(table("Distance and chance of each target", columns, cells))

@@ -48,7 +48,7 @@ def reverse_tables(report: ReverseReport) -> RenderableType:
 
 def _distances(report: ReverseReport) -> RenderableType:
     with_past = any(line.past is not None for line in report.lines)
-    headings = ("USD", "deviations", "chance if normal", *(("as far in the past", "lost as much") if with_past else ()))
+    headings = ("USD", "deviations", "chance if normal", *(("moved as far", "lost as much") if with_past else ()))
     columns = (Column("what it costs", words=True), *map(Column, headings))
     return table("How far it is", columns, [distance_cells(line, report, with_past=with_past) for line in report.lines])
 

@@ -92,10 +92,9 @@ def past_words(past: Past) -> str:
     share = f"{percent(past.as_far / past.scenarios, digits=2)}" if past.as_far else "none"
     far = f"{past.as_far:,} ({share})" if past.as_far else share
     lost = f"{past.lost:,} of them" if past.lost else "none"
-    return (
-        f"Of {named(past.scenarios, 'scenario')} of the past {far} moved as far in any direction, where a normal "
-        f"distribution has {odds(past.as_far_normal)}; {lost} cost as much."
-    )
+    every = f"{named(past.scenarios, 'scenario')} of the calibration"
+    normal = f"a normal distribution has {odds(past.as_far_normal)}"
+    return f"Of {every} {far} moved as far in any direction, where {normal}; {lost} cost as much."
 
 
 def odds(chance: float) -> str:
