@@ -74,5 +74,5 @@ def unmoved_words(account: StressAccount) -> tuple[str, ...]:
         without = sum(line.label not in seen for line in account.lines)
         if without:
             kinds = "single tenors of a volatility or carry"
-            sentences.append(f"{named(without, 'shock')} of {kinds} show P&L alone, without a margin after.")
+            sentences.append(f"P&L alone, with no margin after, of {named(without, 'shock')} to {kinds}.")
     return tuple(sentences)
