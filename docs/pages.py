@@ -14,7 +14,12 @@ import msgspec
 from IPython import get_ipython
 from IPython.display import Markdown
 
+from crossmargin.adapters.files import builtin_models, read_model_document
+from crossmargin.engine.recipe import recipes
 from crossmargin.instruments.catalogue import builtin_products
+from crossmargin.validation.cards.card import model_card
+from crossmargin.validation.cards.markdown import markdown
+from crossmargin.validation.predictive.learning import PredictiveSpec
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PLAIN = {str: "text", float: "number", int: "integer", bool: "true or false", Any: "values"}
@@ -99,6 +104,12 @@ def parameters(part: msgspec.Struct, path: str = "") -> Markdown:
         (f"`{name}`", f"`{value}`") for name, value in flat(msgspec.to_builtins(part), path) if value not in ("", {})
     ]
     return table(("parameter", "value"), list(rows))
+
+
+def cards() -> Markdown:
+    """The card of every shipped model, without evidence: no data is shipped to make any from."""
+    models = (*recipes().values(), *(read_model_document(name) for name in builtin_models()), PredictiveSpec())
+    return Markdown("\n".join(markdown(model_card(model), level=2) for model in models))
 
 
 def bands(caps: list[float], rates: list[str]) -> str:
