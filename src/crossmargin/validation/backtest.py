@@ -49,10 +49,10 @@ class Forecaster(Protocol):
 
 @runtime_checkable
 class Weighted(Protocol):
-    """A forecaster whose columns are not equally likely."""
+    """A forecaster whose columns may be unequally likely."""
 
-    def weights(self, t: int) -> FloatArray:
-        """What each column of t weighs [scenario]."""
+    def weights(self, t: int) -> FloatArray | None:
+        """What each column of t weighs [scenario]; None where all weigh the same."""
         ...
 
 
@@ -200,10 +200,7 @@ def _unfilled(shape: tuple[int, ...], rate: float, scenarios: int, kept: Sequenc
 
 def _weights(model: Forecaster, t: int) -> FloatArray | None:
     """What the columns of t weigh; None where all weigh the same."""
-    if not isinstance(model, Weighted):
-        return None
-    found = model.weights(t)
-    return None if (found == found[0]).all() else found
+    return model.weights(t) if isinstance(model, Weighted) else None
 
 
 def _record(

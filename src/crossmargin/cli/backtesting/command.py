@@ -21,7 +21,7 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import DAY_NS, parse_instant
 from crossmargin.engine.recipe import Recipe, recipes
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.validation.challengers.registry import BASELINE, CHALLENGERS, GRID
+from crossmargin.validation.challengers.registry import BASELINE, CHALLENGERS, DERIVED, GRID
 from crossmargin.validation.disclosure import auth066_xml
 from crossmargin.validation.evidence.held import felt, hold_book, hold_strategies
 from crossmargin.validation.evidence.report import message
@@ -92,13 +92,14 @@ def backtest(sources: Sources, asked: Asked, outputs: Outputs) -> None:
 
 def _models(asked: Asked) -> Models:
     """Recipes first, as the first of them is the one that is judged; the default recipe where none is named."""
-    named = [name for name in asked.models if name not in {ALL, GRID, *CHALLENGERS}]
+    named = [name for name in asked.models if name not in {ALL, GRID, *CHALLENGERS, *DERIVED}]
     everything = ALL in asked.models
     chosen = [with_proxies(_recipe(name), asked.proxies) for name in named or [asked.default_recipe]]
     rivals = [name for name in CHALLENGERS if everything or name in asked.models]
     return Models(
         recipes=tuple(chosen),
         challengers=tuple(name for name in rivals if name != BASELINE),
+        derived={name: make for name, make in DERIVED.items() if everything or name in asked.models},
         grid=read_model_document() if everything or GRID in asked.models else None,
         forgiving=everything,
     )
@@ -107,7 +108,7 @@ def _models(asked: Asked) -> Models:
 def _recipe(name: str) -> Recipe:
     if Path(name).suffix.lower() not in {".toml", ".json"}:
         remedy = "Name a recipe, a challenger, `all`, or a .toml file."
-        known(name, {ALL, GRID, *CHALLENGERS, *recipes()}, "model", where="--model", remedy=remedy)
+        known(name, {ALL, GRID, *CHALLENGERS, *DERIVED, *recipes()}, "model", where="--model", remedy=remedy)
     return read_recipe(name)
 
 

@@ -21,7 +21,7 @@ from crossmargin.scenarios.calibration import HorizonRule
 from crossmargin.scenarios.copulas import fit_t, fit_vine, pseudo_observations
 from crossmargin.scenarios.tails import splice
 from crossmargin.scenarios.walk import Walk, walk
-from crossmargin.validation.challengers.walked import Setting, textbook
+from crossmargin.validation.challengers.walked import Setting, blended_weights, textbook
 
 # Moves from one fit to the next: a year of trading days for what is estimated from all of them, a month for tails.
 GJR_EVERY: Final = 500
@@ -48,9 +48,9 @@ class Refitted:
         """Shocks [factor, scenario] over the horizon that begins after move t."""
         return self.walks[_stretch(t, self.first, self.every, self.name)].columns(t)
 
-    def weights(self, t: int) -> FloatArray:
-        """What each column weighs [scenario]."""
-        return self.walks[_stretch(t, self.first, self.every, self.name)].weights(t)
+    def weights(self, t: int) -> FloatArray | None:
+        """What each column weighs [scenario]; None where nothing is blended."""
+        return blended_weights(self.walks[_stretch(t, self.first, self.every, self.name)], t)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,9 +8,15 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from crossmargin.core.check import known
-from crossmargin.validation.backtest import Forecaster
+from crossmargin.scenarios.history import FactorHistory
+from crossmargin.validation.backtest import Forecaster, Series
 from crossmargin.validation.challengers.refitted import gjr, pareto_tails, t_copula, vine
 from crossmargin.validation.challengers.walked import Setting
+from crossmargin.validation.predictive.adoption import forecast_of
+from crossmargin.validation.predictive.features import market_features
+from crossmargin.validation.predictive.learning import PredictiveSpec
+from crossmargin.validation.predictive.margin import NAME as CONFORMAL
+from crossmargin.validation.predictive.margin import predict
 
 Challenger: TypeAlias = Callable[[Setting, str], Forecaster]
 BASELINE: Final = "fhs-0.97"  # what the cost of others is measured against
@@ -37,6 +43,19 @@ CHALLENGERS: Final[Mapping[str, Challenger]] = MappingProxyType(
         "vine": vine,
     }
 )
+
+
+Derived: TypeAlias = Callable[[Series, FactorHistory], Series]
+
+
+def _conformal(baseline: Series, history: FactorHistory) -> Series:
+    """The baseline corrected by what its errors have been; before it has learnt, the baseline itself."""
+    spec = PredictiveSpec(rate=forecast_of(baseline).rate)
+    return predict(baseline, market_features(history), spec).series
+
+
+# What is made of the series of the baseline, and of the history that was known on each date.
+DERIVED: Final[Mapping[str, Derived]] = MappingProxyType({CONFORMAL: _conformal})
 
 
 def challenger(name: str, setting: Setting) -> Forecaster:

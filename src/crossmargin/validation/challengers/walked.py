@@ -28,9 +28,15 @@ class Walked:
         """Shocks [factor, scenario] over the horizon that begins after move t."""
         return self.walk.columns(t)
 
-    def weights(self, t: int) -> FloatArray:
-        """What each column weighs [scenario]."""
-        return self.walk.weights(t)
+    def weights(self, t: int) -> FloatArray | None:
+        """What each column weighs [scenario]; None where nothing is blended."""
+        return blended_weights(self.walk, t)
+
+
+def blended_weights(found: Walk, t: int) -> FloatArray | None:
+    """What the columns of a walk weigh after move t [scenario]; None where its specification blends no families."""
+    spec = found.spec
+    return found.weights(t) if spec.stressed_share > 0.0 or spec.correlation_stress is not None else None
 
 
 def silent(_: str, __: int, ___: int) -> None:

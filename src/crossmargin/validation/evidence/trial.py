@@ -24,7 +24,7 @@ from crossmargin.scenarios.walk import walk
 from crossmargin.validation.backtest import Forecaster, Progress, Series, Stage, moves_between, realised_pnl, run
 from crossmargin.validation.challengers.fixed import fixed_grid
 from crossmargin.validation.challengers.refitted import refit_of, regularly
-from crossmargin.validation.challengers.registry import BASELINE, GRID, challenger
+from crossmargin.validation.challengers.registry import BASELINE, GRID, Derived, challenger
 from crossmargin.validation.challengers.walked import Setting, Walked, judgeable, silent, textbook
 from crossmargin.validation.evidence.documents import BacktestReport, FrontierLine
 from crossmargin.validation.evidence.frontier import frontier
@@ -45,7 +45,6 @@ from crossmargin.validation.results import Conventions
 KEPT_MAX: Final = 24  # Accounts whose tails are kept for the tests that need them.
 SHOWN_MAX: Final = 6
 Hold: TypeAlias = Callable[[FactorHistory], Held]
-Derived: TypeAlias = Callable[[Series, FactorHistory], Series]
 Made: TypeAlias = tuple[Series, str]  # and the rule of its margin in words
 
 
@@ -260,7 +259,7 @@ def _runs(ready: _Ready, models: Models, threads: int) -> dict[str, Callable[[Se
 
     def of_derived(make: Derived, before: Sequence[Series]) -> Made:
         plain = next(one for one in before if one.model == BASELINE)
-        return make(plain, ready.setting.history), f"made of {BASELINE}"
+        return make(plain, ready.setting.history), f"learnt from {BASELINE}"
 
     def of_grid(model: ModelDocument, _: Sequence[Series]) -> Made:
         one = fixed_grid(ready.stage, model, GRID, gains=ready.gains, threads=threads)
