@@ -1,0 +1,1 @@
+"""What each kind of source says, decoded already, as quotes."""
