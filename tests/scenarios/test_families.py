@@ -17,6 +17,7 @@ from crossmargin.scenarios.calibrated import build_calibrated, calibrated_column
 from crossmargin.scenarios.calibration import Calibration, CopulaRule, CorrelationStress, Dependence, Matrix
 from crossmargin.scenarios.fitting import fit_volatility
 from crossmargin.scenarios.history import FactorHistory, build_history
+from crossmargin.scenarios.liquidity import LiquidityRule
 from tests.scenarios.test_calibrate import NAMES, history, spec
 
 DRAWN = {"method": "monte_carlo", "marginals": "spliced", "lookback": 300, "draws": 1024, "seed": 1}
@@ -105,6 +106,8 @@ def test_what_cannot_be_is_refused() -> None:
         spec(stressed_share=0.1, stress_bars=22, horizon_bars=3)
     with pytest.raises(InvalidInput, match="weight left"):
         spec(stressed_share=0.9, correlation_stress=CorrelationStress())
+    with pytest.raises(InvalidInput, match="forecast volatility"):
+        spec(filter="none", liquidity=LiquidityRule())
     made = drawn()
     with pytest.raises(MissingFactors, match="spot:SOL"):
         msgspec.structs.replace(

@@ -97,6 +97,9 @@ class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         check.within(self.implied_weight, "weight of implied volatility", 0.0, 1.0, where="calibration")
         check.within(self.stressed_share, "weight of the stressed stretch", 0.0, 1.0, where="calibration")
         base_share(self.stressed_share, self.correlation_stress)
+        if self.liquidity is not None and self.filter == "none":
+            remedy = 'Set filter = "ewma": the state of a market is read off its forecast volatility.'
+            raise InvalidInput("filter", where="calibration", value="none", limit="one that forecasts", remedy=remedy)
         if self.stressed_share > 0.0:
             least = STRETCH_MIN + self.horizon_bars
             check.within(self.stress_bars, "stressed stretch (bars) of columns", least, 10_000, where="calibration")
