@@ -1,0 +1,296 @@
+"""The margin statement: what an outsider needs to check one account's margin without asking anybody.
+
+The head is the same for all accounts of an epoch; its typed hash is what is published and signed. The rest opens the
+commitments in it for one account: its leaf, its positions, the rows of R that they stand in, the worst scenario, and
+state proofs of what backs its collateral. Amounts are whole quanta of money in decimal text, as JSON readers lose
+integers beyond 2⁵³; bytes are lower-case hexadecimal after 0x. `crossmargin.proofs.checking` verifies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from crossmargin.core.errors import InvalidInput
+from crossmargin.proofs.commitments import PnlCommitment, commit_pnl, positions_digests
+from crossmargin.proofs.quantise import IntegerBook, IntegerPnl, worst_losses
+from crossmargin.proofs.trees import Tree, commit_accounts, salt_for
+from crossmargin.proofs.typed_hash import Domain, Field, struct_hash, typed_digest
+
+FORMAT: Final = "crossmargin-statement-1"
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """SHA-256 of what went in, as every result carries them: 64 hexadecimal digits each."""
+
+    snapshot: str
+    scenario_set: str
+    model: str
+    book: str
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One epoch: what went in, what is committed, and the totals over all accounts."""
+
+    epoch: int
+    as_of_ms: int
+    inputs: Inputs
+    money_decimals: int
+    rows_root: str
+    rows: int
+    scenarios_root: str
+    scenarios: int
+    accounts_root: str
+    accounts: int
+    worst_loss_total: str
+    collateral_total: str
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`lots` of the row at `row`, or between `lots` and one more."""
+
+    row: int
+    lots: str
+    between: bool = False
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of R, opened: quanta of P&L as packed int64, and its path."""
+
+    index: int
+    instrument: str
+    decimals: int
+    quanta: str
+    path: tuple[str, ...]
+
+
+class WorstScenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The scenario of the worst loss, opened; index −1 for an account without positions."""
+
+    index: int
+    label: str = ""
+    path: tuple[str, ...] = ()
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A slot, its value, and its path as places in the list of nodes."""
+
+    slot: str
+    value: str
+    path: tuple[int, ...]
+
+
+class StateProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a contract's storage holds in the block with hash `anchor` on `chain` (CAIP-2).
+
+    Each distinct node stands once in `nodes`, in the order of first use; paths are places in it."""
+
+    chain: str
+    anchor: str
+    header: str
+    address: str
+    code_hash: str
+    nodes: tuple[str, ...]
+    account_path: tuple[int, ...]
+    slots: tuple[Slot, ...]
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One account's margin, opened. `worst_loss` is not below 0; a gain in every scenario is a loss of 0."""
+
+    format: Literal["crossmargin-statement-1"] = FORMAT
+    head: Head
+    account: str
+    salt: str
+    index: int
+    path: tuple[str, ...]
+    worst_loss: str
+    collateral: str
+    worst: WorstScenario
+    positions: tuple[Position, ...]
+    rows: tuple[Row, ...]
+    state: tuple[StateProof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """All that statements of one epoch are made of; keep it secret but for the head."""
+
+    head: Head
+    pnl: IntegerPnl
+    book: IntegerBook
+    accounts: tuple[str, ...]
+    salts: tuple[bytes, ...]
+    collateral: tuple[int, ...]
+    losses: tuple[int, ...]
+    worst: tuple[int, ...]
+    committed: PnlCommitment
+    tree: Tree
+
+
+def hexed(raw: bytes) -> str:
+    """Bytes as they stand in a statement."""
+    return "0x" + raw.hex()
+
+
+def head_digest(head: Head, domain: Domain | None = None) -> bytes:
+    """The typed hash of a head, 32 bytes: what is published, and what signers sign."""
+    inputs = head.inputs
+    fields: list[Field] = [
+        ("uint64", "epoch", head.epoch),
+        ("uint64", "asOfMs", head.as_of_ms),
+        ("bytes32", "snapshot", _word(inputs.snapshot)),
+        ("bytes32", "scenarioSet", _word(inputs.scenario_set)),
+        ("bytes32", "model", _word(inputs.model)),
+        ("bytes32", "book", _word(inputs.book)),
+        ("uint8", "moneyDecimals", head.money_decimals),
+        ("bytes32", "rowsRoot", _word(head.rows_root.removeprefix("0x"))),
+        ("uint64", "rows", head.rows),
+        ("bytes32", "scenariosRoot", _word(head.scenarios_root.removeprefix("0x"))),
+        ("uint64", "scenarios", head.scenarios),
+        ("bytes32", "accountsRoot", _word(head.accounts_root.removeprefix("0x"))),
+        ("uint64", "accounts", head.accounts),
+        ("uint128", "worstLossTotal", int(head.worst_loss_total)),
+        ("uint128", "collateralTotal", int(head.collateral_total)),
+    ]
+    return typed_digest(domain or Domain(), struct_hash("MarginStatement", fields))
+
+
+def _word(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InvalidInput(
+            "hash", where="head", value=text[:80], limit="64 hexadecimal digits", remedy="Give a SHA-256 or a root."
+        ) from None
+
+
+def commit_epoch(
+    *,
+    epoch: int,
+    as_of_ms: int,
+    inputs: Inputs,
+    pnl: IntegerPnl,
+    book: IntegerBook,
+    accounts: Sequence[str],
+    collateral: Sequence[int],
+    secret: bytes,
+) -> Epoch:
+    """Commit to every account's positions, worst loss and collateral [account], both in quanta of money.
+
+    `secret` (32 bytes) makes the salts. Raises `InvalidInput` for amounts or totals out of range, `DuplicateName`."""
+    if len(accounts) != book.ptr.size - 1:
+        raise InvalidInput(
+            "accounts", where="epoch", value=len(accounts), limit=f"{book.ptr.size - 1}", remedy="Name each account."
+        )
+    for text in msgspec.structs.astuple(inputs):
+        _word(text)
+    losses, worst = worst_losses(book, pnl)
+    owed = [max(loss, 0) for loss in losses]
+    salts = [salt_for(secret, account) for account in accounts]
+    tree = commit_accounts(accounts, salts, positions_digests(book), [owed, collateral])
+    committed = commit_pnl(pnl)
+    loss_total, collateral_total = tree.total
+    head = Head(
+        epoch=epoch,
+        as_of_ms=as_of_ms,
+        inputs=inputs,
+        money_decimals=pnl.money_decimals,
+        rows_root=hexed(committed.rows.root),
+        rows=committed.rows.count,
+        scenarios_root=hexed(committed.scenarios.root),
+        scenarios=committed.scenarios.count,
+        accounts_root=hexed(tree.root),
+        accounts=tree.count,
+        worst_loss_total=str(loss_total),
+        collateral_total=str(collateral_total),
+    )
+    return Epoch(
+        head=head,
+        pnl=pnl,
+        book=book,
+        accounts=tuple(accounts),
+        salts=tuple(salts),
+        collateral=tuple(collateral),
+        losses=tuple(owed),
+        worst=tuple(worst.tolist()),
+        committed=committed,
+        tree=tree,
+    )
+
+
+def statement_of(epoch: Epoch, account: str, *, state: Sequence[StateProof] = ()) -> Statement:
+    """The statement of one account; raises `InvalidInput` for one that is not in the epoch."""
+    if account not in epoch.accounts:
+        raise InvalidInput(
+            "account", where="epoch", value=account, limit="in the epoch", remedy="Ask for one that it holds."
+        )
+    at = epoch.accounts.index(account)
+    held = slice(*epoch.book.ptr[at : at + 2].tolist())
+    rows, worst = epoch.book.instrument[held], epoch.worst[at]
+    lines = zip(rows.tolist(), epoch.book.lots[held].tolist(), epoch.book.open[held].tolist(), strict=True)
+    return Statement(
+        head=epoch.head,
+        account=account,
+        salt=hexed(epoch.salts[at]),
+        index=at,
+        path=_path(epoch.tree, at),
+        worst_loss=str(epoch.losses[at]),
+        collateral=str(epoch.collateral[at]),
+        worst=WorstScenario(index=-1) if worst < 0 else _worst(epoch, worst),
+        positions=tuple(Position(row=row, lots=str(lots), between=between) for row, lots, between in lines),
+        rows=tuple(_row(epoch, row) for row in np.unique(rows).tolist()),
+        state=tuple(state),
+    )
+
+
+def state_proof(
+    *,
+    chain: str,
+    header: bytes,
+    anchor: bytes,
+    address: bytes,
+    code_hash: bytes,
+    account_path: Sequence[bytes],
+    slots: Sequence[tuple[int, int, Sequence[bytes]]],
+) -> StateProof:
+    """A state proof from the nodes of `eth_getProof`; `slots` are (slot, value, path). Checks nothing."""
+    places: dict[bytes, int] = {}
+    for path in (account_path, *(path for _, _, path in slots)):
+        for node in path:
+            places.setdefault(node, len(places))
+    return StateProof(
+        chain=chain,
+        anchor=hexed(anchor),
+        header=hexed(header),
+        address=hexed(address),
+        code_hash=hexed(code_hash),
+        nodes=tuple(hexed(node) for node in places),
+        account_path=tuple(places[node] for node in account_path),
+        slots=tuple(
+            Slot(slot=hexed(slot.to_bytes(32, "big")), value=str(value), path=tuple(places[node] for node in path))
+            for slot, value, path in slots
+        ),
+    )
+
+
+def _path(tree: Tree, index: int) -> tuple[str, ...]:
+    return tuple(hexed(sibling) for sibling in tree.prove(index).siblings)
+
+
+def _row(epoch: Epoch, index: int) -> Row:
+    return Row(
+        index=index,
+        instrument=epoch.pnl.instruments[index],
+        decimals=int(epoch.pnl.decimals[index]),
+        quanta=hexed(epoch.pnl.quanta[index].astype(">i8").tobytes()),
+        path=_path(epoch.committed.rows, index),
+    )
+
+
+def _worst(epoch: Epoch, index: int) -> WorstScenario:
+    return WorstScenario(index=index, label=epoch.pnl.scenarios[index], path=_path(epoch.committed.scenarios, index))
