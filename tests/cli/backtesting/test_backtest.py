@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from crossmargin.cli.backtesting import words
 from crossmargin.validation.evidence.documents import BacktestReport
 from tests.cli.shell import Outcome, crossmargin
 from tests.validation.evidence.test_trial import BARS, made
@@ -109,3 +110,9 @@ def test_all_leaves_out_what_cannot_run_and_says_so(folder: Path) -> None:
     assert set(report["left_out"]) == {"grid", "conformal"}  # no risk classes, and too few dates to learn from
     assert {"gjr-t", "pot", "t-copula", "vine", "fhs-0.94"} <= {m["model"] for m in report["models"]}
     assert np.isfinite([m["whole"]["coverage"] for m in report["models"]]).all()
+
+
+def test_figures_out_of_measure_are_said_to_be() -> None:
+    assert words.share(1e14) == "> 100,000 %"
+    assert words.times(6e7) == "> 1,000 ×"
+    assert (words.share(0.5649), words.times(1.2641), words.covered(0.9)) == ("56 %", "1.26 ×", "90.00 %")

@@ -18,6 +18,7 @@ from crossmargin.validation.evidence.documents import (
 )
 
 UNKNOWN: Final = "–"
+OUT_OF_MEASURE: Final = 1e3
 
 CHALLENGERS: Final = (
     Column("model", words=True),
@@ -294,9 +295,7 @@ def least_coverage(groups: Sequence[Group]) -> str:
 
 def spread(found: Spread | None) -> str:
     """The middle account and the worst."""
-    if found is None:
-        return UNKNOWN
-    return f"{percent(found.median, digits=0)} / {percent(found.greatest, digits=0)}"
+    return UNKNOWN if found is None else f"{share(found.median)} / {share(found.greatest)}"
 
 
 def covered(value: float) -> str:
@@ -305,13 +304,17 @@ def covered(value: float) -> str:
 
 
 def share(value: float | None) -> str:
-    """A ratio in whole percent."""
-    return UNKNOWN if value is None else percent(value, digits=0)
+    """A ratio in whole percent; as more than a thousandfold where a model has lost all measure."""
+    if value is None:
+        return UNKNOWN
+    return percent(value, digits=0) if value <= OUT_OF_MEASURE else f"> {percent(OUT_OF_MEASURE, digits=0)}"
 
 
 def times(value: float | None) -> str:
-    """A multiple."""
-    return UNKNOWN if value is None else f"{value:.2f} ×"
+    """A multiple; as more than a thousand where a model has lost all measure."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.2f} ×" if value <= OUT_OF_MEASURE else f"> {OUT_OF_MEASURE:,.0f} ×"
 
 
 def p_value(value: float | None) -> str:
