@@ -1,6 +1,7 @@
 """The canonical hash: what changes it, and what does not."""
 
 import enum
+import hashlib
 import struct
 from dataclasses import dataclass
 
@@ -121,3 +122,10 @@ def test_the_digest_is_pinned():
     assert digest({"a": [1, 2.5, None, True], "b": np.asarray([1.0, 2.0])}) == (
         "f96ed8005f817d732707dffe4b6dd467efcd01ff77e07d2f467450fd3afd155b"
     )
+
+
+@given(st.lists(st.text(max_size=5), max_size=6))
+def test_many_texts_enter_one_by_one_as_if_fed_alone(texts: list[str]):
+    parts = [b"s" + struct.pack("<q", len(text.encode())) + text.encode() for text in texts]
+    whole = b"l" + struct.pack("<q", len(texts)) + b"".join(parts)
+    assert digest(texts) == hashlib.sha256(whole).hexdigest()
