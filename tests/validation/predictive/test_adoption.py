@@ -9,7 +9,7 @@ import pytest
 
 from crossmargin.core.errors import InvalidInput
 from crossmargin.validation.backtest import Series
-from crossmargin.validation.predictive.adoption import adopted, where_it_wins
+from crossmargin.validation.predictive.adoption import adopted, verdict_among, where_it_wins
 from crossmargin.validation.predictive.margin import on_dates, predict
 from tests.validation.predictive.test_margin import SPEC
 from tests.validation.predictive.worlds import series_of, warned
@@ -96,3 +96,18 @@ def test_what_comes_later_decides_nothing_before() -> None:
     one = adopted(predicted, (base,), families=FAMILIES, every=50, least=100)
     two = adopted(later, (replace(base, pnl=pnl),), families=FAMILIES, every=50, least=100)
     np.testing.assert_array_equal(one.used[:, :501], two.used[:, :501])
+
+
+def test_among_the_series_of_a_backtest_it_is_judged_on_what_it_has_learnt() -> None:
+    base, table = warned(dates=500)
+    predicted = predict(base, table, SPEC)
+    high, silent = scaled(base, 3.0, "high"), replace(base, model="grid", forecast=None)
+    given = (predicted.series, base, high, silent)
+    found = verdict_among(given, baseline="filter", families=FAMILIES, seed=1)
+    assert found is not None
+    assert found.dates == 500 - predicted.learnt
+    assert found.rivals == ("filter", "high")
+    assert found.everywhere.outcome == "wins"
+    assert verdict_among(given[1:], baseline="filter", families=FAMILIES, seed=1) is None
+    copy = replace(base, model="conformal")
+    assert verdict_among((copy, base), baseline="filter", families=FAMILIES, seed=1) is None

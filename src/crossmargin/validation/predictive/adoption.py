@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -19,10 +19,11 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.validation import check
 from crossmargin.validation.backtest import Forecast, Series
 from crossmargin.validation.comparison import confidence_set
-from crossmargin.validation.predictive.margin import Predicted
+from crossmargin.validation.predictive.margin import NAME, Predicted, on_dates
 from crossmargin.validation.scoring import diebold_mariano, fz0
 
 Outcome: TypeAlias = Literal["wins", "leads", "trails", "loses"]
+DATES_MIN: Final = 5  # what a confidence set takes at least
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,3 +206,22 @@ def forecast_of(series: Series) -> Forecast:
             "forecast", where=series.model, value="none", limit="recorded", remedy="Run its backtest with a rate."
         )
     return series.forecast
+
+
+def verdict_among(
+    series: Sequence[Series], *, baseline: str, families: Sequence[str], seed: int, name: str = NAME
+) -> Adoption | None:
+    """Where the predictive margin wins among the series of a backtest that have forecasts, on dates it had learnt.
+
+    These are the dates from the first on which it said something else than the `baseline` that it corrects. None where
+    it was not run, learnt on fewer than five dates, or stands alone. Raises as `where_it_wins`."""
+    scored = {one.model: one for one in series if one.forecast is not None}
+    if name not in scored or baseline not in scored:
+        return None
+    own, plain = scored[name], scored[baseline]
+    other = (forecast_of(own).value_at_risk != forecast_of(plain).value_at_risk).any(axis=0)
+    dates = own.set_ns[int(np.argmax(other)) :] if other.any() else own.set_ns[:0]
+    if len(dates) < DATES_MIN:
+        return None
+    rivals = [on_dates(one, dates) for one in scored.values() if one is not own]
+    return where_it_wins(on_dates(own, dates), rivals, families=families, seed=seed)
