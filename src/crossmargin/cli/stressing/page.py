@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from crossmargin.cli import charts, page_sections
 from crossmargin.cli.page_parts import Section, card, figure, grid, status_pill, table
@@ -12,20 +13,24 @@ from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import Column, label_text, percent, usd
 from crossmargin.engine.reports import StressAccount, StressedMargin, StressReport
 
+BARS_SHOWN: Final = 20
+
 
 def stressed(account: StressAccount) -> Markup:
-    """One account: bars of P&L, the table of what would be left and asked for, and its risk arrays."""
-    parts = []
-    if account.lines:
-        bars = [
-            charts.Bar(label_text(s.label), s.pnl_usd, f"equity then {usd(account.equity_usd + s.pnl_usd)} USD")
-            for s in by_loss(account)
-        ]
-        note = f"P&L of positions and collateral before haircuts, against {usd(account.equity_usd)} USD of equity."
-        parts.append(figure("Named shocks", note, partial(charts.signed_bars, "P&L by named shock", bars)))
-        parts.append(_shock_card(account))
+    """One account: bars of the largest losses, risk arrays, and the table of what would be left and asked for."""
     arrays = sorted(account.risk_arrays, key=lambda a: a.underlying != "all")
-    return grid(*parts, *map(page_sections.risk_array_figure, arrays))
+    heat_maps = [page_sections.risk_array_figure(array) for array in arrays]
+    if not account.lines:
+        return grid(*heat_maps)
+    bars = [
+        charts.Bar(label_text(s.label), s.pnl_usd, f"equity then {usd(account.equity_usd + s.pnl_usd)} USD")
+        for s in by_loss(account)[:BARS_SHOWN]
+    ]
+    count = len(account.lines)
+    title = "Named shocks" if count <= BARS_SHOWN else f"The {BARS_SHOWN} worst of {count} named shocks"
+    note = f"P&L of positions and collateral before haircuts, against {usd(account.equity_usd)} USD of equity."
+    drawn = figure(title, note, partial(charts.signed_bars, "P&L by named shock", bars))
+    return join((grid(drawn, *heat_maps), _shock_card(account)))
 
 
 def _shock_card(account: StressAccount) -> Markup:
