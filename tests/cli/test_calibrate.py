@@ -11,11 +11,12 @@ import pytest
 
 from crossmargin.adapters.files import read_model_document
 from crossmargin.cli.fitting.command import cut, end_of, scales, with_proxies
-from crossmargin.cli.fitting.page import volatility_paths
+from crossmargin.cli.fitting.page import diagnosis_page, volatility_paths
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import parse_instant
-from crossmargin.engine.diagnosis import Diagnosis
+from crossmargin.engine.diagnosis import Diagnosis, diagnose
 from crossmargin.engine.recipe import recipe
+from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
 from tests.cli.conftest import Fitted
 from tests.cli.shell import crossmargin
 from tests.cli.test_page_browser import CHROMIUM, measured
@@ -133,6 +134,15 @@ def test_pages_do_not_overflow(fitted: Fitted, name: str, width: int, tmp_path: 
     assert found["overflow"] <= 0
     assert found["outside"] == []
     assert found["covered"] == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: `apt-get install chromium`")
+@pytest.mark.parametrize("width", [400, 1400])
+def test_a_page_of_many_factors_covers_no_label(width: int, tmp_path: Path):
+    told = history(tuple(f"spot:COIN{i}" for i in range(40)))
+    model = calibrate(told, CalibrationSpec(lookback=200))
+    found = measured(diagnosis_page(diagnose(model, model="many"), model, told, model_hash=""), width, tmp_path)
+    assert (found["overflow"] <= 0, found["outside"], found["covered"]) == (True, [], [])
 
 
 def test_the_last_point_of_a_path_is_the_forecast_before_the_last_move(fitted: Fitted):

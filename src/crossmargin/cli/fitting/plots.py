@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -143,14 +144,15 @@ def correlation_map(names: Sequence[str], matrix: Sequence[Sequence[float]], wid
     """Correlations of the residuals, blue for together and orange for against, deeper for stronger."""
     left = min(0.34 * width, max(map(text_width, names)) + 12.0)
     step = min((width - left - 4.0) / len(names), 64.0)
-    height = min(step, 34.0)
-    top = LINE + 4.0
+    height = max(min(step, 34.0), LINE)
+    top, every = LINE + 4.0, math.ceil((text_width(str(len(names)), size=11.5) + 4.0) / step)
     parts = []
     for i, (name, row) in enumerate(zip(names, matrix, strict=True)):
         y = top + height * i
         words = name if text_width(name) <= left - 8.0 else f"{i + 1}"
         parts.append(label(left - 6.0, y + height / 2.0 + 4.0, words, anchor="end", full=name))
-        parts.append(label(left + step * (i + 0.5), top - 5.0, f"{i + 1}", anchor="middle", class_="tick"))
+        if i % every == 0:
+            parts.append(label(left + step * (i + 0.5), top - 5.0, f"{i + 1}", anchor="middle", class_="tick"))
         for k, value in enumerate(row):
             parts.append(_tile(left + step * k, y, step, height, value, f"{name} and {names[k]}"))
     return chart("Correlations of residuals", width, top + height * len(names) + 6.0, *parts)
@@ -160,9 +162,7 @@ def _tile(x: float, y: float, step: float, height: float, value: float, pair: st
     tip = element("title", f"{pair}: {label_text(f'{value:.2f}')}")
     class_ = "heat-loss" if value < 0.0 else "heat-gain"
     depth = min(1.0, abs(value))
-    fill = element(
-        "rect", x=x + 0.5, y=y + 0.5, width=step - 1.0, height=height - 1.0, fill_opacity=depth, class_=class_
-    )
+    fill = element("rect", x=x, y=y, width=step - 0.5, height=height - 0.5, fill_opacity=depth, class_=class_)
     words = label_text(f"{value:.2f}")
     room = text_width(words, size=11.0) <= step - 2.0
     text = label(x + step / 2.0, y + height / 2.0 + 4.0, words, anchor="middle", class_=_ink(depth)) if room else ""
