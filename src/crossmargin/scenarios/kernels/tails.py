@@ -164,7 +164,7 @@ def _scale_at(xi: float, y: ndarray) -> float:
 
     At a limit of ξ the best β is this one, and not that of the profile, whose ξ moves along with β.
     """
-    low = max(0.0, -xi * y[-1])
+    low = max(0.0, -xi * float(y[-1]))
     high = low + 1.0 + abs(xi)
     while _scale_score(high, xi, y) > 0.0:
         high *= 2.0
