@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
-from crossmargin.core.instant import NEVER_NS, format_expiry_code
+from crossmargin.core.instant import DAY_NS, NEVER_NS, format_expiry_code
 from crossmargin.engine.margin import margin
 from crossmargin.engine.plan import Plan
 from crossmargin.engine.variants import with_quantities
@@ -92,7 +92,9 @@ def _codes(table: InstrumentTable, grain: Grain) -> tuple[IndexArray, tuple[str,
     bucket, buckets = bucket_of(table), bucket_names(table)
     if grain == "underlying":
         return bucket, buckets
-    pairs, codes = np.unique(np.stack([bucket, table.expiry_ns]), axis=1, return_inverse=True)
+    # By day, as expiries are named: what expires on a morning and an evening stands together.
+    day_ns = np.where(table.expiry_ns == NEVER_NS, NEVER_NS, table.expiry_ns // DAY_NS * DAY_NS)
+    pairs, codes = np.unique(np.stack([bucket, day_ns]), axis=1, return_inverse=True)
     return codes.reshape(-1).astype(np.int32), tuple(_dated(buckets[int(b)], int(ns)) for b, ns in pairs.T)
 
 

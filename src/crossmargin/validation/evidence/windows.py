@@ -45,6 +45,7 @@ class WindowsDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     windows: tuple[Window, ...]
     name: str = ""
     date: dt.date | None = None
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Check that names differ."""
