@@ -12,6 +12,7 @@ from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
 from crossmargin.margin.rulebooks.registry import rulebook
 from crossmargin.market.document import MarketDocument
+from crossmargin.market.registry.document import RegistryDocument
 from crossmargin.portfolio.document import BookDocument
 from crossmargin.scenarios.document import StressDocument
 
@@ -22,6 +23,7 @@ DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "market": MarketDocument,
     "model": ModelDocument,
     "pack": PackDocument,
+    "registry": RegistryDocument,
     "stress": StressDocument,
 }
 

@@ -56,6 +56,7 @@ class Document(StrEnum):
     MARKET = "market"
     MODEL = "model"
     PACK = "pack"
+    REGISTRY = "registry"
     STRESS = "stress"
 
 

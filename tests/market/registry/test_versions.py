@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from crossmargin.core.errors import DuplicateName, InvalidInput, UnknownName
 from crossmargin.core.instant import DAY_NS, format_instant, parse_instant
 from crossmargin.market.registry.build import build_registry
-from crossmargin.market.registry.document import Limits
+from crossmargin.market.registry.document import BackingEdge, Limits
 from crossmargin.market.registry.versions import check_appended
 from spec.market.registry import in_force
 from tests.market.registry.made_up import (
@@ -25,6 +25,7 @@ from tests.market.registry.made_up import (
     later,
 )
 
+FURTHER = "eip155:42161/erc4626:0x" + "d4" * 20
 START_NS = parse_instant(FIRST, where="")
 
 
@@ -115,3 +116,16 @@ def test_no_record_slips_in_before_the_last_change():
 def test_an_unknown_instance_is_named():
     with pytest.raises(UnknownName, match="asset instance"):
         build_registry(document()).at(START_NS).instance("eip155:1/slip44:60")
+
+
+@pytest.mark.parametrize(("incident", "cap"), [("none", 1e6), ("watch", 1e6), ("paused", 0.0), ("exploited", 0.0)])
+def test_behind_a_closed_bridge_nothing_counts(incident: str, cap: float):
+    further = abroad(FURTHER, kind="vault_share", backing=(BackingEdge(bridge="safe", home=ABROAD),), ramp=RAMP)
+    bridges = (bridge(), bridge("safe"), later(bridge(), incident=incident))
+    view = build_registry(document(bridges=bridges, instances=(home(), abroad(ramp=RAMP), further))).at(
+        START_NS + 40 * DAY_NS
+    )
+    assert view.bridges_behind(FURTHER) == ("lanes", "safe")
+    assert view.bridges_behind(HOME) == ()
+    for key in (ABROAD, FURTHER):
+        assert view.cap_usd(key, proven_liquidity_usd=1e9) == cap

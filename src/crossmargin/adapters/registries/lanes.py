@@ -18,10 +18,9 @@ import msgspec
 
 from crossmargin.adapters.documents import convert, read_tree
 from crossmargin.adapters.registries.proposals import Proposal, Proposals
-from crossmargin.core.chain_ids import parse_asset
 from crossmargin.core.errors import InvalidInput
 from crossmargin.market.registry.document import AssetInstance, LaneLimit
-from crossmargin.market.registry.registry import Registry, RegistryView, scale_of
+from crossmargin.market.registry.registry import Registry, RegistryView, chain_of, scale_of
 
 CHAIN_NAMES: Final = "ccip_lane"
 _PLACES: Final = 10**18  # of a refill rate, which may be a small part of a canonical unit
@@ -82,9 +81,7 @@ def _row(
     subject: str, symbol: str, pair: tuple[str, str], bucket: _Bucket, view: RegistryView, bridge: str
 ) -> Proposal:
     bearers = [
-        instance
-        for key, instance in view.instances.items()
-        if instance.symbol == symbol and str(parse_asset(key, where=subject).chain) == pair[0]
+        instance for key, instance in view.instances.items() if instance.symbol == symbol and chain_of(key) == pair[0]
     ]
     if len(bearers) != 1:
         reason = f"{len(bearers)} instances on {pair[0]} bear this symbol"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from crossmargin.core.chain_ids import parse_asset
 from crossmargin.core.instant import to_milliseconds
 from crossmargin.market.registry.document import AssetInstance
-from crossmargin.market.registry.registry import Registry, RegistryView, ramp_usd
+from crossmargin.market.registry.registry import Registry, RegistryView, chain_of, ramp_usd
 from crossmargin.market.registry.verifiers import effective_verifiers
 
 
@@ -76,15 +75,11 @@ def registry_report(registry: Registry, *, time_ns: int) -> RegistryReport:
     )
 
 
-def _chain_of(instance: AssetInstance) -> str:
-    return str(parse_asset(instance.instance, where="registry").chain)
-
-
 def _instance(instance: AssetInstance, view: RegistryView) -> InstanceRow:
     return InstanceRow(
         canonical=instance.canonical,
         symbol=instance.symbol,
-        chain=view.chains[_chain_of(instance)].name,
+        chain=view.chains[chain_of(instance.instance)].name,
         instance=instance.instance,
         decimals=instance.decimals,
         kind=instance.kind,
@@ -116,5 +111,5 @@ def _chain(name: str, view: RegistryView) -> ChainRow:
         method=chain.finality.method,
         final_s=chain.finality.final_s,
         halt_s=chain.finality.halt_s,
-        instances=sum(_chain_of(i) == name for i in view.instances.values()),
+        instances=sum(chain_of(i.instance) == name for i in view.instances.values()),
     )

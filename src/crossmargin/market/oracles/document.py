@@ -44,6 +44,8 @@ class PegRules(_Part, frozen=True, kw_only=True):
 
     A level is left only when the deviation has stayed below its threshold for `hysteresis` times its duration, one
     level at a time. Under BROKEN, what was lent before runs off in a straight line over `run_off_s`.
+    Defaults of 2026-11-22, this project's: they stand between USDC in March 2023 (1,200 bp, real) and the rate cap of
+    March 2026 (285 bp, the oracle's alone).
     """
 
     watch: PegLevel = PegLevel(deviation_bps=50.0, duration_s=300.0)
@@ -60,8 +62,8 @@ class OracleRules(_Part, frozen=True, kw_only=True):
     A push feed may be `heartbeat_factor` × heartbeat + `heartbeat_slack_s` old, a pulled price `pull_age_s`; a time
     stamp may lie `clock_skew_s` in the future. `confidence_max` is a share of the price. A vote further from the median
     than max(`mad_multiple` × 1.4826 MAD, `outlier_floor_bps`) is left out; two families further apart than
-    `disagreement_bps` make no settled mark. The band is ± `band_sigmas` standard deviations.
-    """
+    `disagreement_bps` make no settled mark. The band is ± `band_sigmas` standard deviations. Defaults of 2026-11-22:
+    the grace of Chainlink's sample for L2 feeds, slack for heartbeats that land late, the rest this project's."""
 
     heartbeat_factor: float = 1.1
     heartbeat_slack_s: float = 60.0
@@ -81,7 +83,9 @@ class OracleRules(_Part, frozen=True, kw_only=True):
 
 class RateCapRules(_Part, frozen=True, kw_only=True):
     """How fast a redemption rate may grow: `growth_per_year` of its cap, and at most `step` in `step_window_s` when a
-    cap is replaced; a new cap must leave `margin` above the rate of the day."""
+    cap is replaced; a new cap must leave `margin` above the rate of the day.
+    Defaults of 2026-11-22: the limit of 3 % in three days that was in force on 10 March 2026, the rest this
+    project's."""
 
     growth_per_year: float = 0.1
     step: float = 0.03

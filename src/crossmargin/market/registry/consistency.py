@@ -7,10 +7,9 @@ from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
 
 from crossmargin.core import check
-from crossmargin.core.chain_ids import parse_account, parse_asset
 from crossmargin.core.errors import DuplicateName, InvalidInput
 from crossmargin.market.registry.document import AssetInstance, BackingEdge, Bridge, Limits
-from crossmargin.market.registry.registry import RegistryView, scale_of
+from crossmargin.market.registry.registry import RegistryView, chain_of, scale_of
 from crossmargin.market.registry.verifiers import effective_verifiers
 
 
@@ -79,17 +78,17 @@ def _check_guard(bridge: Bridge, limits: Limits, where: str) -> None:
 def _check_addresses(view: RegistryView, where: str) -> None:
     seen: dict[tuple[str, str], str] = {}
     for key in view.instances:
-        asset = parse_asset(key, where=where)
-        if asset.namespace == "slip44":
+        namespace, _, reference = key.partition("/")[2].partition(":")
+        if namespace == "slip44":
             continue
-        address = (str(asset.chain), asset.reference)
+        address = (chain_of(key), reference)
         if address in seen:
             raise DuplicateName("address of an instance", where=where, value=key, first=seen[address])
         seen[address] = key
 
 
 def _check_instance(instance: AssetInstance, view: RegistryView, where: str) -> None:
-    _check_chain(str(parse_asset(instance.instance, where=where).chain), view, where)
+    _check_chain(chain_of(instance.instance), view, where)
     check.known(instance.canonical, view.assets, "canonical asset", where=where)
     _check_scale(instance, view.assets[instance.canonical].decimals, where)
     for feed in instance.feeds:
@@ -100,6 +99,8 @@ def _check_instance(instance: AssetInstance, view: RegistryView, where: str) -> 
 
 
 def _check_scale(instance: AssetInstance, canonical_decimals: int, where: str) -> None:
+    if instance.decimals == canonical_decimals and not instance.scale:
+        return
     implied = Fraction(10) ** (canonical_decimals - instance.decimals)
     if scale_of(instance) != implied:
         said = f"scale {instance.scale}" if instance.scale else "no scale"
@@ -132,8 +133,8 @@ def _check_edge(instance: AssetInstance, edge: BackingEdge, view: RegistryView, 
             limit=f"one that may carry {instance.canonical}; {edge.bridge} is for the assets of {issuer} alone",
             remedy="Drop the bridge's issuer, which exempts it from the rule on single verifiers.",
         )
-    home_chain = str(parse_asset(edge.home, where=where).chain)
-    if edge.lockbox and str(parse_account(edge.lockbox, where=where).chain) != home_chain:
+    home_chain = chain_of(edge.home)
+    if edge.lockbox and edge.lockbox.rpartition(":")[0] != home_chain:
         raise InvalidInput(
             "lockbox",
             where=where,

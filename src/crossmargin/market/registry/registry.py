@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from crossmargin.core import check
 from crossmargin.core.instant import DAY_NS, parse_instant
@@ -22,6 +23,7 @@ from crossmargin.market.registry.document import (
 
 Record = Chain | CanonicalAsset | Bridge | AssetInstance
 R = TypeVar("R", Chain, CanonicalAsset, Bridge, AssetInstance)
+CUT_OFF: Final = ("paused", "exploited")  # nothing comes home over such a bridge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +50,29 @@ class RegistryView:
         check.known(key, self.instances, "asset instance", where="registry", remedy="Add it to the registry first.")
         return self.instances[key]
 
+    def bridges_behind(self, instance: str) -> tuple[str, ...]:
+        """All bridges that an instance depends on, through all it is backed by, sorted."""
+        found: set[str] = set()
+        seen, ahead = {instance}, [self.instance(instance)]
+        while ahead:
+            for edge in ahead.pop().backing:
+                found.add(edge.bridge)
+                if edge.home not in seen:
+                    seen.add(edge.home)
+                    ahead.append(self.instances[edge.home])
+        return tuple(sorted(found))
+
+    def _is_cut_off(self, instance: str) -> bool:
+        return any(self.bridges[name].incident in CUT_OFF for name in self.bridges_behind(instance))
+
     def cap_usd(self, instance: str, *, proven_liquidity_usd: float) -> float:
         """The most that the instance may count for, USD: its ramp at this time, within its share of the liquidity.
 
-        0 without a ramp, before it starts, and for what may only be reduced.
-        """
+        0 without a ramp, before it starts, for what may only be reduced, and behind a bridge that is paused or
+        exploited."""
         found = self.instance(instance)
         liquidity = check.within(proven_liquidity_usd, "proven liquidity", 0.0, 1e15, where=instance)
-        if found.ramp is None or found.status != "active":
+        if found.ramp is None or found.status != "active" or self._is_cut_off(instance):
             return 0.0
         return min(ramp_usd(found.ramp, self.time_ns), found.ramp.liquidity_share * liquidity)
 
@@ -79,7 +96,13 @@ class Registry:
 
 def effective_ns(record: Record) -> int:
     """When a record takes effect."""
-    return parse_instant(record.valid_from, where=f"{key_of(record)}: valid_from")
+    return _instant_ns(record.valid_from)
+
+
+@lru_cache(maxsize=65_536)
+def _instant_ns(valid_from: str | int) -> int:
+    """Records share few times, and a view asks for that of each."""
+    return parse_instant(valid_from, where="valid_from")
 
 
 def key_of(record: Record) -> str:
@@ -108,6 +131,11 @@ def view(document: RegistryDocument, time_ns: int) -> RegistryView:
 
 def _in_force(records: Iterable[R], time_ns: int) -> Mapping[str, R]:
     return MappingProxyType({key_of(r): r for r in records if effective_ns(r) <= time_ns})
+
+
+def chain_of(key: str) -> str:
+    """The CAIP-2 chain of a CAIP-19 key that has been checked."""
+    return key.partition("/")[0]
 
 
 def scale_of(instance: AssetInstance) -> Fraction:
