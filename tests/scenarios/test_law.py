@@ -13,7 +13,15 @@ from scipy.stats import rankdata
 from crossmargin.core.errors import InvalidInput
 from crossmargin.measures.reduce import Measure, reduce_losses, standard_error
 from crossmargin.scenarios.calibration import Copula, CopulaRule, Correlation, Dependence, TailRule
-from crossmargin.scenarios.law import Law, copula_of, drawn_rows, estimate_correlation, fit_law, groups, spliced_rows
+from crossmargin.scenarios.law import (
+    JointLaw,
+    copula_of,
+    drawn_rows,
+    estimate_correlation,
+    fit_law,
+    groups,
+    spliced_rows,
+)
 from crossmargin.scenarios.tails import fit_tail, splice
 
 NAMES = ("spot:BTC", "spot:ETH", "vol:BTC")
@@ -26,7 +34,7 @@ def residuals(seed: int = 1, rows: int = 600, factors: int = 3, degrees: float =
     return heavy * (0.8 * common + 0.6 * draw.normal(size=(rows, factors)))
 
 
-def spliced(rows: np.ndarray, copula: CopulaRule | None = None) -> Law:
+def spliced(rows: np.ndarray, copula: CopulaRule | None = None) -> JointLaw:
     return fit_law(rows, NAMES[: rows.shape[1]], TailRule(), copula)
 
 

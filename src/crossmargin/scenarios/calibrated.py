@@ -22,7 +22,7 @@ from crossmargin.scenarios.calibration import (
     base_share,
     require_factors,
 )
-from crossmargin.scenarios.law import Law, drawn_rows, spliced_rows
+from crossmargin.scenarios.law import JointLaw, drawn_rows, spliced_rows
 from crossmargin.scenarios.scenario_set import ScenarioSet, SurfaceRule
 from crossmargin.scenarios.stressed import correlation_families
 
@@ -107,7 +107,7 @@ def build_calibrated(
 
 def calibrated_columns(calibration: Calibration) -> tuple[Columns, ...]:
     """The families of a calibration."""
-    law = Law(
+    law = JointLaw(
         lower=tuple(fit.lower for fit in calibration.factors),
         upper=tuple(fit.upper for fit in calibration.factors),
         dependence=calibration.dependence,
@@ -121,7 +121,7 @@ def columns_of(
     residuals: FloatArray,
     scale: FloatArray,
     factors: Sequence[str],
-    law: Law,
+    law: JointLaw,
     stretch: Stretch | None,
     settings: Settings,
 ) -> tuple[Columns, ...]:
@@ -142,7 +142,7 @@ def columns_of(
     return tuple(found)
 
 
-def _bars(residuals: FloatArray, factors: Sequence[str], law: Law, settings: Settings) -> FloatArray:
+def _bars(residuals: FloatArray, factors: Sequence[str], law: JointLaw, settings: Settings) -> FloatArray:
     """Residuals of single bars [row, factor]: those of the past with their tails, or draws; a path's one by one."""
     if settings.method != "monte_carlo":
         return spliced_rows(residuals, law)

@@ -46,7 +46,7 @@ MIDDLE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Law:
+class JointLaw:
     """Tails of each factor, None where there is none, and the copula of those that move, None without draws."""
 
     lower: tuple[TailFit | None, ...]
@@ -59,7 +59,7 @@ def moving(rows: FloatArray) -> BoolArray:
     return np.asarray(np.ptp(rows, axis=0) > 0.0)
 
 
-def fit_law(rows: FloatArray, factors: Sequence[str], tails: TailRule | None, copula: CopulaRule | None) -> Law:
+def fit_law(rows: FloatArray, factors: Sequence[str], tails: TailRule | None, copula: CopulaRule | None) -> JointLaw:
     """The law of residuals [row, factor]: tails by their rule, or none, and a copula by its rule, or none.
 
     Raises `InvalidInput` that names the factor where too few residuals lie beyond a threshold, and what the fit of the
@@ -68,7 +68,7 @@ def fit_law(rows: FloatArray, factors: Sequence[str], tails: TailRule | None, co
     none = (None,) * len(factors)
     lower, upper = (none, none) if tails is None else (_tails(sign * rows, factors, tails) for sign in (-1.0, 1.0))
     dependence = None if copula is None else _dependence(rows, factors, copula)
-    return Law(lower=lower, upper=upper, dependence=dependence)
+    return JointLaw(lower=lower, upper=upper, dependence=dependence)
 
 
 def _tails(values: FloatArray, factors: Sequence[str], rule: TailRule) -> tuple[TailFit | None, ...]:
@@ -182,7 +182,7 @@ class _Marginals(NamedTuple):
     high: FloatArray
 
 
-def _marginals(rows: FloatArray, law: Law) -> _Marginals:
+def _marginals(rows: FloatArray, law: JointLaw) -> _Marginals:
     count, factors = rows.shape
 
     def side(tails: tuple[TailFit | None, ...]) -> FloatArray:
@@ -193,7 +193,7 @@ def _marginals(rows: FloatArray, law: Law) -> _Marginals:
     return _Marginals(np.arange(factors + 1) * count, np.ascontiguousarray(ordered), side(law.lower), side(law.upper))
 
 
-def spliced_rows(rows: FloatArray, law: Law) -> FloatArray:
+def spliced_rows(rows: FloatArray, law: JointLaw) -> FloatArray:
     """Residuals [row, factor] with those of the tails at the quantiles of their ranks; the body stays as it is."""
     if not any(law.lower) and not any(law.upper):
         return rows
@@ -204,7 +204,7 @@ def spliced_rows(rows: FloatArray, law: Law) -> FloatArray:
     return np.where(in_tail, fitted, rows)
 
 
-def drawn_rows(rows: FloatArray, factors: Sequence[str], law: Law, *, draws: int, seed: int) -> FloatArray:
+def drawn_rows(rows: FloatArray, factors: Sequence[str], law: JointLaw, *, draws: int, seed: int) -> FloatArray:
     """Residuals drawn from the law [draw, factor]; the same seed gives the same bits. What never moved stays still."""
     assert law.dependence is not None, "draws need a copula"
     named = law.dependence.factors

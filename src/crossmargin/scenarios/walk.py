@@ -26,7 +26,7 @@ from crossmargin.scenarios.calibrate import (
 from crossmargin.scenarios.calibrated import LEAST_PRICE, Columns, columns_of
 from crossmargin.scenarios.calibration import FilterFit
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.law import Law, fit_law
+from crossmargin.scenarios.law import JointLaw, fit_law
 from crossmargin.scenarios.volatility import RegimeFloor, filter_history, regime_floor
 
 
@@ -70,7 +70,7 @@ class Walk:
         rows = self.residual[max(t + 1 - self.spec.lookback, 0) : t + 1]
         return fill_gaps(rows, self.history.factors, self.spec)[0] if np.isnan(rows).any() else rows
 
-    def _law(self, t: int) -> Law:
+    def _law(self, t: int) -> JointLaw:
         """The law that is known after move t, fitted at the last of every `refit` moves."""
         at = t - t % self.refit
         return _fitted(self, at if at + 1 >= self.spec.lookback else t)
@@ -94,7 +94,7 @@ class Walk:
 
 
 @lru_cache(maxsize=8)
-def _fitted(walked: Walk, t: int) -> Law:
+def _fitted(walked: Walk, t: int) -> JointLaw:
     """The law after move t; dates that share it fit it once."""
     spec = walked.spec
     return fit_law(walked._rows(t), walked.history.factors, spec.tail_rule, spec.copula_rule)
