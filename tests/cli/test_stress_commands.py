@@ -7,6 +7,7 @@ import pytest
 
 from crossmargin.engine.stress import default_stress
 from tests.cli.shell import crossmargin
+from tests.cli.test_page_browser import CHROMIUM, measured
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALL = (str(EXAMPLES / "call-book.toml"), "--market", str(EXAMPLES / "call-market.toml"))
@@ -57,3 +58,13 @@ def test_what_is_missing_is_named(arguments: tuple[str, ...], words: str):
     outcome = crossmargin(*arguments)
     assert outcome.code == 2
     assert words in outcome.err
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: `apt-get install chromium`")
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_whole_library_fits_the_page(tmp_path: Path, width: int):
+    page = tmp_path / "stress.html"
+    assert crossmargin("stress", *CALL, "--html", page).code == 0
+    found = measured(page.read_text(), width, tmp_path)
+    assert found["overflow"] <= 0
+    assert (found["outside"], found["covered"]) == ([], [])

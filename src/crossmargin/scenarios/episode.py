@@ -19,6 +19,9 @@ from crossmargin.scenarios.history import FactorHistory
 
 CLOSED_DAYS: Final = 5.0  # the longest that a market may have been closed: a long weekend with a holiday on each side
 _HOUR_NS: Final = DAY_NS // 24
+_FINER: Final = (
+    0.75  # a bar below this part of the wanted one is finer; above it, only the spacing of one market differs
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,7 +99,7 @@ def sampled(history: FactorHistory, *, end_ns: int, bar_days: float) -> FactorHi
     """
     known = history.until(end_ns)
     bar_ns = round(bar_days * DAY_NS)
-    if not len(known) or known.bar_days >= 0.75 * bar_days:
+    if not len(known) or known.bar_days > _FINER * bar_days:
         return known
     count = int((end_ns - known.close_ns[0]) // bar_ns)
     times = end_ns - bar_ns * np.arange(count, -1, -1, dtype=np.int64)
