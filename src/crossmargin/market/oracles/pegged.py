@@ -15,7 +15,7 @@ from crossmargin.market.oracles.document import PegRules
 from crossmargin.market.oracles.median import weighted_median
 from crossmargin.market.oracles.quotes import Quote
 
-Rule: TypeAlias = Literal["redemption", "lower", "market"]
+Rule: TypeAlias = Literal["redemption", "lower"]
 ALONE: Final = 0.5  # of the deviation: a venue that carries more than all others together stands alone
 
 

@@ -45,9 +45,9 @@ def parse_scale(text: str, *, where: str) -> Fraction:
     return Fraction(int(numerator), int(denominator) if slash else 1)
 
 
-def whole_tokens(amount: int, decimals: int) -> Fraction:
+def whole_tokens(amount: int | Fraction, decimals: int) -> Fraction:
     """How many whole tokens an amount of smallest units is, exactly."""
-    return Fraction(amount, 10**decimals)
+    return amount * Fraction(1, 10**decimals)
 
 
 def to_canonical(amount: int, scale: Fraction) -> Fraction:

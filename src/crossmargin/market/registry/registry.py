@@ -43,7 +43,7 @@ class RegistryView:
         """
         found = self.instance(instance)
         units = to_canonical(check_amount(amount, where=instance), scale_of(found))
-        return units * Fraction(1, 10 ** self.assets[found.canonical].decimals)
+        return whole_tokens(units, self.assets[found.canonical].decimals)
 
     def instance(self, key: str) -> AssetInstance:
         """The instance with that CAIP-19 key; raises `UnknownName`."""
@@ -148,8 +148,3 @@ def ramp_usd(ramp: Ramp, time_ns: int) -> float:
     start_ns = parse_instant(ramp.start, where="ramp.start")
     done = min(max((time_ns - start_ns) / (ramp.days * DAY_NS), 0.0), 1.0)
     return ramp.from_usd + (ramp.cap_usd - ramp.from_usd) * done
-
-
-def tokens(instance: AssetInstance, amount: int) -> Fraction:
-    """Whole tokens of an instance, in its own decimals."""
-    return whole_tokens(check_amount(amount, where=instance.instance), instance.decimals)
