@@ -17,10 +17,13 @@ from IPython.display import Markdown
 from crossmargin.adapters.files import builtin_models, read_model_document
 from crossmargin.engine.recipe import recipes
 from crossmargin.instruments.catalogue import builtin_products
-from crossmargin.validation.cards.card import model_card
+from crossmargin.validation.cards.card import Described, model_card, name_of
+from crossmargin.validation.cards.documents import ModelCard
 from crossmargin.validation.cards.markdown import markdown
+from crossmargin.validation.evidence.documents import BacktestReport
 from crossmargin.validation.predictive.learning import PredictiveSpec
 
+EVIDENCE = Path(__file__).parent / "evidence.json"  # written by `keep_evidence`
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PLAIN = {str: "text", float: "number", int: "integer", bool: "true or false", Any: "values"}
 
@@ -106,10 +109,24 @@ def parameters(part: msgspec.Struct, path: str = "") -> Markdown:
     return table(("parameter", "value"), list(rows))
 
 
+def described() -> list[Described]:
+    """Every shipped model that has a card."""
+    return [*recipes().values(), *(read_model_document(name) for name in builtin_models()), PredictiveSpec()]
+
+
 def cards() -> Markdown:
-    """The card of every shipped model, without evidence: no data is shipped to make any from."""
-    models = (*recipes().values(), *(read_model_document(name) for name in builtin_models()), PredictiveSpec())
-    return Markdown("\n".join(markdown(model_card(model), level=2) for model in models))
+    """The card of every shipped model; figures are those of `evidence.json`, where it holds the same parameters."""
+    kept = msgspec.json.decode(EVIDENCE.read_bytes(), type=list[ModelCard]) if EVIDENCE.exists() else []
+    found = {card.name: card for card in kept}
+    made = [model_card(model, found.get(name_of(model))) for model in described()]
+    return Markdown("\n".join(markdown(card, level=2) for card in made))
+
+
+def keep_evidence(report_file: str) -> None:
+    """Write `evidence.json`: the cards of all shipped models with the figures of a backtest's report."""
+    report = msgspec.json.decode(Path(report_file).read_bytes(), type=BacktestReport)
+    made = [model_card(model, report) for model in described()]
+    EVIDENCE.write_bytes(msgspec.json.format(msgspec.json.encode([card for card in made if card.evidence])) + b"\n")
 
 
 def bands(caps: list[float], rates: list[str]) -> str:

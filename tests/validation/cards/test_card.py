@@ -36,7 +36,7 @@ def parts(card: ModelCard) -> set[str]:
 def test_every_shipped_model_has_a_whole_card(model: Described) -> None:
     card = model_card(model)
     assert card.hash == digest(model)
-    assert all((card.kind, card.purpose, card.owner, card.source, card.inputs, card.parameters))
+    assert all((card.date, card.kind, card.purpose, card.owner, card.source, card.inputs, card.parameters))
     assert all(s.assumption and s.limit and s.source for s in card.statements)
     assert card.evidence is None
     assert "without a backtest" in card.remark
@@ -120,6 +120,14 @@ def test_a_model_that_was_not_backtested_has_no_figures(report: BacktestReport) 
     assert "and not crossmargin-gjr" in card.remark
     left = msgspec.structs.replace(report, left_out={"conformal": "too few dates"})
     assert "too few dates" in model_card(PredictiveSpec(), left).remark
+
+
+def test_figures_stay_as_long_as_the_parameters_do(report: BacktestReport) -> None:
+    earlier = model_card(short(), report)
+    assert model_card(short(), earlier) == earlier
+    changed = model_card(short(lookback=270), earlier)
+    assert changed.evidence is None
+    assert earlier.hash[:16] in changed.remark
 
 
 def test_the_text_is_markdown_whose_tables_hold() -> None:

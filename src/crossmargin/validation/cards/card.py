@@ -25,23 +25,24 @@ from crossmargin.validation.predictive.learning import PredictiveSpec
 from crossmargin.validation.predictive.margin import NAME
 
 Described: TypeAlias = Recipe | ModelDocument | PredictiveSpec
+Evidence: TypeAlias = BacktestReport | ModelCard | None
 OWNER: Final = "Crossmargin"
+PREDICTIVE_DATE: Final = "2026-11-22"  # when its settings were chosen
 GRID_EVIDENCE: Final = "grid"  # what a backtest calls the grid of the default model
 
 
-def model_card(
-    model: Described, evidence: BacktestReport | None = None, *, owner: str = OWNER, date: str = ""
-) -> ModelCard:
+def model_card(model: Described, evidence: Evidence = None, *, owner: str = OWNER) -> ModelCard:
     """The card of a recipe, of a model document (a grid or a calibrated one) or of the predictive margin.
 
-    `evidence` is the report of `crossmargin backtest … --json`; a report that does not hold the model gives no figures,
-    and the card says so. `owner` answers for the model; `date` is that of a predictive margin, whose settings have
-    none, and is the model's own for others."""
-    name = NAME if isinstance(model, PredictiveSpec) else model.name
-    found, remark = _evidence(name, model, evidence)
+    `evidence` is the report of `crossmargin backtest … --json`, or an earlier card, whose figures stay as long as the
+    parameters do. A report that does not hold the model gives no figures, and the card says so. `owner` answers for
+    the model."""
+    name = name_of(model)
+    own = digest(model)
+    found, remark = _kept(evidence, own) if isinstance(evidence, ModelCard) else _evidence(name, model, evidence)
     return ModelCard(
         name=name,
-        date=date if isinstance(model, PredictiveSpec) else model.date,
+        date=PREDICTIVE_DATE if isinstance(model, PredictiveSpec) else model.date,
         owner=owner,
         kind=_kind(model),
         purpose=_purpose(model),
@@ -49,10 +50,15 @@ def model_card(
         statements=tuple(_statements(model)),
         parameters=tuple(_parameters(msgspec.to_builtins(_numbers(model)))),
         source=_source(model),
-        hash=digest(model),
+        hash=own,
         evidence=found,
         remark=remark,
     )
+
+
+def name_of(model: Described) -> str:
+    """What a card calls a model."""
+    return NAME if isinstance(model, PredictiveSpec) else model.name
 
 
 def _traits(model: Described) -> Traits | None:
@@ -142,6 +148,13 @@ def _source(model: Described) -> str:
     if isinstance(model, PredictiveSpec):
         return "gamma was chosen on daily moves of nine coins up to 2023-06-30; the other settings are first guesses."
     return " ".join(model.source.split())
+
+
+def _kept(card: ModelCard, own: str) -> tuple[CardEvidence | None, str]:
+    """The figures of an earlier card of the same parameters."""
+    if card.hash != own:
+        return None, f"No evidence: what there is belongs to other parameters, {card.hash[:16]}."
+    return card.evidence, card.remark
 
 
 def _evidence(name: str, model: Described, report: BacktestReport | None) -> tuple[CardEvidence | None, str]:

@@ -14,8 +14,7 @@ def markdown(card: ModelCard, *, level: int = 1) -> str:
 
 def _lines(card: ModelCard, head: str) -> Iterator[str]:
     yield from (f"{head} {card.name}", "")
-    dated = f"{card.date}, " if card.date else ""
-    yield from (f"{card.kind}, {dated}owner {card.owner}, parameters `{card.hash[:16]}`", "")
+    yield from (f"{card.kind}, {card.date}, owner {card.owner}, parameters `{card.hash[:16]}`", "")
     yield from (f"**Purpose.** {card.purpose}", "", "**Inputs.**", "")
     yield from (*(f"- {line}" for line in card.inputs), "", "**What it rests on, and where it fails.**", "")
     yield from _table(

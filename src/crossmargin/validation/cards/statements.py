@@ -91,8 +91,7 @@ _CLAUSES: Final = (
         "filtered history",
         "Moves over the volatility that was forecast for them are alike over time, and dates keep their cross-section.",
         "Correlations and the shape of tails are those of the look-back, whatever the volatility of now; where "
-        "estimated "
-        "volatility errs, the order statistic covers 0.1 to 0.5 points less than nominal.",
+        "estimated volatility errs, the order statistic covers 0.1 to 0.5 points less than nominal.",
         "Hull and White (1998), Journal of Risk 1, 5-19; Barone-Adesi, Giannopoulos and Vosper (1999), Journal of "
         "Futures Markets 19, 583-602",
     ),
@@ -224,11 +223,9 @@ GRID: Final = (
     Statement(
         part="fixed grid",
         assumption="The worst joint move of price, volatility, carry and correlation in the stated ranges is severe "
-        "enough "
-        "for the horizon, whatever markets do.",
+        "enough for the horizon, whatever markets do.",
         limit="It says nothing of how likely a loss is, has no confidence level, and does not follow the market: too "
-        "little "
-        "in a crisis beyond its ranges, too much in a calm.",
+        "little in a crisis beyond its ranges, too much in a calm.",
         source="The form of SPAN (Chicago Mercantile Exchange 1988) and of the portfolio margin of venues",
     ),
     Statement(
@@ -255,9 +252,9 @@ PREDICTIVE: Final = (
         part="boosted quantile",
         assumption="What a filter got wrong under like conditions it gets wrong again; one learner serves all "
         "portfolios.",
-        limit="No better than its features; it cannot foresee a state that it has not met, and says so nowhere. It "
-        "is bound "
-        "to between half and four times the filter.",
+        limit="No better than its features, and blind to a state that it has not met; held between half and four times "
+        "the filter, which it follows: no tool against procyclicality is in it. Before it has learnt the filter's "
+        "figures stand, and count in its evidence.",
         source="Friedman (2001), Annals of Statistics 29, 1189-1232; Koenker and Bassett (1978), Econometrica 46, "
         "33-50",
     ),
@@ -266,15 +263,13 @@ PREDICTIVE: Final = (
         assumption="Scores of the window are exchangeable with the next one, up to the drift that adaptive levels "
         "follow.",
         limit="Coverage is over time and not in each state of the market; levels are held between zero and twice the "
-        "rate, "
-        "and where they reach zero the largest score stands for an infinite margin.",
+        "rate, and where they reach zero the largest score stands for an infinite margin.",
         source="Romano, Patterson and Candès (2019), NeurIPS 32; Gibbs and Candès (2021), NeurIPS 34",
     ),
     Statement(
         part="adoption",
         assumption="Where it had the lowest Fissler-Ziegel score and no filter was left in the Model Confidence Set, "
-        "it is "
-        "used; elsewhere the filter is.",
+        "it is used; elsewhere the filter is.",
         limit="A choice by score does not mean fewer exceptions in the next crisis.",
         source="Fissler and Ziegel (2016), Annals of Statistics 44, 1680-1707; Hansen, Lunde and Nason (2011), "
         "Econometrica 79, 453-497",
