@@ -128,3 +128,13 @@ def test_the_library_says_where_each_shock_is_from():
         "2024-04",
     ):
         assert any(date.startswith(wanted) for date in dates), wanted
+
+
+def test_large_books_show_losses_without_margins_after(monkeypatch: pytest.MonkeyPatch):
+    c = desk(account(group({BTC_PERP.id: 2.0})), model=small_model())
+    whole = stress(c.book, c.snapshot, c.model, scenarios=SHOCKS).accounts[0]
+    monkeypatch.setattr("crossmargin.engine.stress.MARGINED", 0)
+    short = stress(c.book, c.snapshot, c.model, scenarios=SHOCKS).accounts[0]
+    assert len(whole.margins) == len(SHOCKS.scenarios)
+    assert short.margins == ()
+    assert short.lines == whole.lines
