@@ -91,8 +91,8 @@ def test_the_message_is_that_of_the_default(told: Outcome, folder: Path) -> None
 def test_tables_show_every_model_and_part(folder: Path) -> None:
     found = backtest(folder, "--model", "fhs-0.94")
     assert found.code == 0, found.err
-    for words in ("own", "fhs-0.97", "fhs-0.94", "from 2022-04-01", "straddle", "Targets", "FZ0"):
-        assert words in found.out
+    for said in ("own", "fhs-0.97", "fhs-0.94", "from 2022-04-01", "straddle", "Targets", "FZ0"):
+        assert said in found.out
 
 
 def test_what_is_missing_or_misspelt_is_named(folder: Path) -> None:

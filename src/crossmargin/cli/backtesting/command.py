@@ -43,7 +43,7 @@ class Asked:
     start: str
     end: str
     unseen_from: str
-    horizon_bars: int
+    horizon_bars: int | None
     confidence: float
     proxies: tuple[str, ...]
     stamp: Literal["close", "open"]
@@ -79,7 +79,7 @@ def backtest(sources: Sources, asked: Asked, outputs: Outputs) -> None:
         told = read_history(sources.history, stamp=asked.stamp, scale=scales(asked.scales))
         models = _models(asked)
         held, told = _hold(sources, asked, models, told)
-        report, _ = trial(told, held, models, _question(sources, asked), threads=THREADS, progress=progress)
+        report, _ = trial(told, held, models, _question(sources, asked, models), threads=THREADS, progress=progress)
     with ExitStack() as files:
         if outputs.html is not None:
             from crossmargin.cli.backtesting.page import backtest_page
@@ -142,14 +142,14 @@ def _classes(texts: Sequence[str], told: FactorHistory) -> dict[str, str]:
     return dict.fromkeys(names, others) | given
 
 
-def _question(sources: Sources, asked: Asked) -> Question:
+def _question(sources: Sources, asked: Asked, models: Models) -> Question:
     return Question(
         start_ns=_start_of(asked.start),
         end_ns=end_of(asked.end, where="--to"),
         windows=_windows(sources.windows),
         unseen_from=_day(asked.unseen_from),
         rate=round(1.0 - asked.confidence, 12),
-        horizon_bars=asked.horizon_bars,
+        horizon_bars=asked.horizon_bars or models.recipes[0].calibration.horizon_bars,
         with_frontier=asked.with_frontier,
         seed=asked.seed,
     )

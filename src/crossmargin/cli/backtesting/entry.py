@@ -40,7 +40,9 @@ _MarketOption: TypeAlias = Annotated[Path | None, typer.Option(help="The market 
 _InstrumentsOption: TypeAlias = Annotated[
     Path | None, typer.Option(help="What the catalogue does not know.", metavar="FILE")
 ]
-_HorizonOption: TypeAlias = Annotated[int, typer.Option(help="Bars that a margin covers.", min=1, metavar="BARS")]
+_HorizonOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Bars that a margin covers, if not those of the first recipe.", min=1, metavar="BARS")
+]
 _ConfidenceOption: TypeAlias = Annotated[float, typer.Option(help="The nominal coverage.", min=0.5, max=0.9999)]
 _UnseenOption: TypeAlias = Annotated[
     str, typer.Option(help="From here on no data was used to choose the model.", metavar="DATE")
@@ -82,7 +84,7 @@ def backtest(
     model: _ModelOption = None,
     market: _MarketOption = None,
     instruments: _InstrumentsOption = None,
-    horizon: _HorizonOption = 1,
+    horizon: _HorizonOption = None,
     confidence: _ConfidenceOption = 0.99,
     unseen_from: _UnseenOption = UNSEEN_FROM,
     windows: _WindowsOption = None,

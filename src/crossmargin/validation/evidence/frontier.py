@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
@@ -43,16 +44,20 @@ def frontier(
     *,
     gains: FloatArray,
     baseline: FloatArray,
+    factor: float = 1.0,
     threads: int = 1,
     progress: Progress = silent,
 ) -> tuple[FrontierLine, ...]:
-    """One line for each choice of tools, the specification's own first; `baseline` [account, date] is their cost's."""
+    """One line for each choice of tools, the specification's own first.
+
+    Margins are the measure times `factor`; cost is against those of `baseline` [account, date]."""
     tried = tuple(choices(spec))
     lines = []
     for done, one in enumerate(tried):
         progress("frontier", done, len(tried))
         model = Walked(name="frontier", measure=measure, walk=walk(history, one))
-        series = run(stage, model, gains=gains, threads=threads)
+        plain = run(stage, model, gains=gains, threads=threads)
+        series = replace(plain, margin=factor * plain.margin)
         judged = Judged(series=series, family=scope.family, side=scope.side, baseline=baseline, rate=scope.rate)
         lines.append(_line(judged, one, scope, is_default=done == 0))
     return tuple(lines)

@@ -127,6 +127,7 @@ def trial(
             ready.scope,
             gains=ready.gains,
             baseline=plain,
+            factor=models.recipes[0].scan.initial,
             threads=threads,
             progress=progress,
         )
@@ -182,7 +183,8 @@ def _prepare(
 ) -> _Ready:
     if not models.recipes:
         raise InvalidInput("models", where="backtest", value=0, limit="at least one recipe", remedy="Name one.")
-    unique([recipe.name for recipe in models.recipes], "model", where="backtest")
+    names = (BASELINE, GRID, *(recipe.name for recipe in models.recipes), *models.challengers, *models.derived)
+    unique(names, "model", where="backtest")
     lead = models.recipes[0]
     spec = _spec(lead, question)
     plain = [walk(history, textbook(_spec(recipe, question), history)) for recipe in models.recipes]
