@@ -113,6 +113,10 @@ def test_what_is_too_little_is_refused() -> None:
         predict(base, table, SPEC)
     with pytest.raises(InvalidInput, match="forecast"):
         predict(base, table, PredictiveSpec(learn_dates=50, window_dates=20))
+    with pytest.raises(InvalidInput, match="between 1 and"):
+        predict(base, table, SPEC, lag=0)
+    with pytest.raises(InvalidInput, match="dates ahead"):
+        requirement_ahead(base, table, SPEC, ahead=0)
     with pytest.raises(InvalidInput, match="none"):
         predict(replace(base, forecast=None), table, SPEC)
     few = PredictiveSpec(rate=0.01, learn_dates=60)

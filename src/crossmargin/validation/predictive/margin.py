@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
+from crossmargin.core.check import within
 from crossmargin.core.errors import InvalidInput
 from crossmargin.validation.backtest import Forecast, Series
 from crossmargin.validation.predictive.conformal import Corrected, correct
@@ -45,6 +46,7 @@ def predict(
     Raises `InvalidInput` for a filter without a forecast at the rate, and for too few dates."""
     forecast = _forecast(base, spec.rate)
     scale, dates = forecast.value_at_risk, len(base.set_ns)
+    within(lag, "dates until P&L is known", 1, dates, where=name)
     learnt = spec.learn_dates + spec.window_dates + 2 * (lag - 1)
     if dates <= learnt:
         raise InvalidInput(
@@ -64,7 +66,7 @@ def predict(
     series = replace(
         base,
         model=name,
-        margin=frozen(np.where(own, var, base.margin)),
+        margin=frozen(np.maximum(np.where(own, var, base.margin), 0.0)),
         forecast=_bare(spec.rate, var, np.maximum(tail, var)),
     )
     return Predicted(series=series, learnt=learnt, ratio=frozen(ratio), correction=correction)
@@ -77,6 +79,7 @@ def requirement_ahead(
 
     As `predict`, of the ratio of that requirement to today's; NaN before it is learnt, and where today's is not above
     zero. Posting it today makes a call for the requirement alone that unlikely. Raises as `predict`."""
+    within(ahead, "dates ahead", 1, len(base.set_ns) - 1, where="requirement ahead")
     scale = np.where(base.margin > 0.0, base.margin, np.nan)
     later = np.full_like(scale, np.nan)
     later[:, :-ahead] = base.margin[:, ahead:]
