@@ -20,7 +20,6 @@ DIGEST_BYTES: Final = 32
 ByteArray = NDArray[np.uint8]
 
 
-@functools.cache
 def missing_extra(package: str) -> InvalidInput:
     """The error of a stage that needs the extra `chains` where `package` is not installed."""
     return InvalidInput(

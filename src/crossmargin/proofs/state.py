@@ -102,10 +102,10 @@ def check_header(header: bytes, anchor: bytes) -> Block:
     """The block with hash `anchor` (32 bytes), if `header` is its header in RLP; raises `NotProved` otherwise."""
     found = keccak(header)
     require(found == anchor, Reason.WRONG_HEADER, "header", found.hex(), f"the anchored hash {anchor.hex()}")
-    item = decode(header, where="header")
-    count = len(item) if isinstance(item, list) else 0
-    require(_FRONTIER_FIELDS <= count <= _FIELDS_MAX, Reason.WRONG_COUNT, "header", count, "15 to 32 fields")
-    values = strings(list(item), where="header") if isinstance(item, list) else []
+    items = decode(header, where="header")
+    if not isinstance(items, list) or not _FRONTIER_FIELDS <= len(items) <= _FIELDS_MAX:
+        raise refuse(Reason.WRONG_COUNT, "header", len(items), "a list of 15 to 32 fields")
+    values = strings(items, where="header")
     root = values[_STATE_ROOT]
     require(len(root) == HASH_BYTES, Reason.MALFORMED, "header stateRoot", f"{len(root)} bytes", "32 bytes")
     return Block(
