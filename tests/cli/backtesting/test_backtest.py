@@ -112,6 +112,25 @@ def test_all_leaves_out_what_cannot_run_and_says_so(folder: Path) -> None:
     assert np.isfinite([m["whole"]["coverage"] for m in report["models"]]).all()
 
 
+def test_the_horizon_is_that_of_the_recipe_unless_it_is_given(folder: Path) -> None:
+    (folder / "three.toml").write_text(RECIPE + "horizon_bars = 3\n")
+    span = (
+        "--history",
+        "levels.parquet",
+        "--model",
+        "three.toml",
+        "--from",
+        "2021-11-01",
+        "--to",
+        "2022-05-30",
+        "--json",
+    )
+    for given, days in (((), 3.0), (("--horizon", "2"), 2.0)):
+        found = crossmargin("backtest", *span, *given, cwd=folder)
+        assert found.code == 0, found.err
+        assert json.loads(found.out)["horizon_days"] == days
+
+
 def test_figures_out_of_measure_are_said_to_be() -> None:
     assert words.share(1e14) == "> 100,000 %"
     assert words.times(6e7) == "> 1,000 ×"
