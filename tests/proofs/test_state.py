@@ -201,10 +201,9 @@ def mutated(rng: random.Random, parts: list[bytes]) -> list[bytes]:
 def accepted(rng: random.Random, rounds: int) -> int:
     """How many of `rounds` changed proofs are believed; each is a header, a path to an account and one to a slot."""
     known, believed = chain(), 0
-    slots = list(known.values)
+    account, paths = known.account_path(), [(slot, known.slot_path(slot)) for slot in known.values]
     for _ in range(rounds):
-        slot = rng.choice(slots)
-        account, storage = known.account_path(), known.slot_path(slot)
+        slot, storage = rng.choice(paths)
         honest = [known.header, *account, *storage]
         shown = mutated(rng, honest)
         if shown == honest:
@@ -220,11 +219,6 @@ def accepted(rng: random.Random, rounds: int) -> int:
     return believed
 
 
-def test_changed_proofs_are_not_believed():
-    assert accepted(random.Random(1), 3_000) == 0
-
-
-@pytest.mark.slow
 def test_a_hundred_thousand_changed_proofs_are_not_believed():
     assert accepted(random.Random(2), 100_000) == 0
 
