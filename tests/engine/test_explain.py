@@ -13,6 +13,7 @@ from crossmargin.engine.change import Previous, change
 from crossmargin.engine.distance import distances, edge_of, frontier
 from crossmargin.engine.explain import capacities, explain
 from crossmargin.engine.margin import margin
+from crossmargin.engine.moved import dealt_at_marks
 from crossmargin.engine.whatif import prepare
 from crossmargin.margin import document as doc
 from crossmargin.market.snapshot import Snapshot, bump
@@ -39,8 +40,8 @@ HELD = {BTC_PERP.id: 12.0, CALL.id: -20.0, PUT.id: 5.0, ETH_PERP.id: -40.0}
 
 
 def excess(c: MarginCase, snapshot: Snapshot) -> np.ndarray:
-    """Equity less maintenance margin in another market, everything made again."""
-    pools = margin(c.book, snapshot, c.model).pools
+    """Equity less maintenance margin in another market, everything made again, gains counting from the marks of now."""
+    pools = margin(dealt_at_marks(c.book, c.snapshot), snapshot, c.model).pools
     return np.asarray(pools.equity - pools.maintenance)
 
 
@@ -124,6 +125,13 @@ def test_liquidation_price_by_hand():
     # count for nothing here, and above there is no edge.
     entered = (Position(instrument=BTC_PERP.id, quantity=10.0, entry_price=100.0),)
     c = desk(account(group(entered), collateral={"USDC": 300.0}))
+    (d,) = distances(edge_of(prepare(c.book, c.result.plan)), ["BTC"])
+    assert d.below == pytest.approx(87.5, rel=1e-8)
+    assert d.above is None
+
+
+def test_a_position_settled_to_the_mark_gains_and_loses_from_there():
+    c = desk(account(group({BTC_PERP.id: 10.0}), collateral={"USDC": 300.0}))  # as above, but for its entry price
     (d,) = distances(edge_of(prepare(c.book, c.result.plan)), ["BTC"])
     assert d.below == pytest.approx(87.5, rel=1e-8)
     assert d.above is None

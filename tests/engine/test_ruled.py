@@ -20,6 +20,7 @@ from crossmargin.engine.change import Previous
 from crossmargin.engine.explain import explain
 from crossmargin.engine.margin import margin
 from crossmargin.engine.model import RulebookModel, dated, in_force
+from crossmargin.engine.moved import dealt_at_marks
 from crossmargin.engine.reports import ExplainReport
 from crossmargin.engine.ruled.accounts import collateral_lines
 from crossmargin.engine.ruled.dealing import dealt
@@ -175,7 +176,8 @@ def test_the_liquidation_price_by_hand():
 
 @pytest.mark.parametrize("name", DATED)
 def test_the_verdict_turns_at_the_liquidation_price(name: str):
-    book, model = account(*HELD, orders=ORDERS, collateral=CASH), newest(name)
+    model = newest(name)
+    book = dealt_at_marks(account(*HELD, orders=ORDERS, collateral=CASH), world())  # gains count from the marks of now
 
     def excess(factor: str, move: float) -> float:
         found = model.evaluate(book, bump(world(), {factor: move}))

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.engine.margin import margin
+from crossmargin.engine.moved import dealt_at_marks, ladder_gains, one_column
 from crossmargin.engine.plan import replan
 from crossmargin.engine.reports import Distance, Frontier
 from crossmargin.engine.whatif import WhatIf
@@ -36,11 +37,16 @@ class Edge:
 
 
 def edge_of(what: WhatIf) -> Edge:
-    """The edge of an account: everything is made again after each move."""
+    """The edge of an account: everything is made again after each move.
+
+    What stands without an entry price is settled to the mark of now, so its gain counts from there.
+    """
+    entered = dealt_at_marks(what.book, what.plan.snapshot)
 
     def excess(moves: Mapping[str, float]) -> FloatArray:
         moved = replan(what.plan, bump(what.plan.snapshot, moves))
-        result = margin(what.book, moved.snapshot, moved.model, prepared=moved)
+        due = ladder_gains(entered, what.plan.snapshot, one_column(moves))[:, 0]
+        result = margin(entered, moved.snapshot, moved.model, prepared=moved, cash=due)
         return np.asarray(result.pools.equity - result.pools.maintenance)
 
     return Edge(pools=what.book.pools, snapshot=what.plan.snapshot, excess=excess)

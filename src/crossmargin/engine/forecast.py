@@ -8,7 +8,6 @@ says how likely a call is, and what posted now would make it unlikely.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -20,6 +19,7 @@ from crossmargin.engine.accounts import provenance
 from crossmargin.engine.curves import account_pnl
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.moved import dealt_at_marks, ladder_gains, parallel
 from crossmargin.engine.plan import Progress, plan
 from crossmargin.engine.reports import Provenance
 from crossmargin.engine.variants import account_alone
@@ -31,7 +31,6 @@ from crossmargin.scenarios.scenario_set import ScenarioSet
 OUTCOMES: Final = 100
 LEVELS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 CALL_CHANCES: Final = (0.05, 0.01)
-_UNMOVED: Final = ("skew", "smile")  # they bend a smile in a scenario, but leave no smile to margin on
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,9 +114,10 @@ def forecast(
     columns = ready.scenarios.take(np.arange(ready.scenarios.regular))
     gains = account_pnl(alone, snapshot, columns)[0]
     chosen = _even_ranks(gains, columns.weight, outcomes)
+    entered, due = dealt_at_marks(alone, snapshot), ladder_gains(alone, snapshot, columns)
     found = []
     for done, column in enumerate(chosen, start=1):
-        found.append(_outcome(alone, snapshot, model, columns, int(column), float(gains[column])))
+        found.append(_outcome(entered, due[:, column], snapshot, model, columns, int(column), float(gains[column])))
         if progress is not None:
             progress("forecast", done, len(chosen))
     return _report(account, model.calibration.horizon_days, snapshot, now, tuple(found), columns)
@@ -135,12 +135,18 @@ def _even_ranks(gains: FloatArray, weight: FloatArray, count: int) -> IntArray:
 
 
 def _outcome(
-    alone: Book, snapshot: Snapshot, model: ModelDocument, columns: ScenarioSet, column: int, gain: float
+    entered: Book,
+    due: FloatArray,
+    snapshot: Snapshot,
+    model: ModelDocument,
+    columns: ScenarioSet,
+    column: int,
+    gain: float,
 ) -> Outcome:
     assert model.calibration is not None, "checked where the forecast begins"
     shocks = {factor: float(columns.shock[i, column]) for i, factor in enumerate(columns.factors)}
     after = msgspec.structs.replace(model, calibration=stepped(model.calibration, shocks))
-    result = margin(alone, bump(snapshot, parallel(shocks)), after)
+    result = margin(entered, bump(snapshot, parallel(shocks)), after, cash=due)
     return Outcome(
         label=columns.labels[column],
         pnl_usd=gain,
@@ -148,16 +154,6 @@ def _outcome(
         initial_usd=float(result.pools.initial.sum()),
         maintenance_usd=float(result.pools.maintenance.sum()),
     )
-
-
-def parallel(shocks: Mapping[str, float]) -> dict[str, float]:
-    """Shocks as moves of a snapshot: nodes of a curve as their mean, smiles kept as they are."""
-    found: dict[str, list[float]] = {}
-    for factor, shock in shocks.items():
-        kind, name = factor.split(":")[:2]
-        if kind not in _UNMOVED:
-            found.setdefault(f"{kind}:{name}", []).append(shock)
-    return {factor: math.fsum(moves) / len(moves) for factor, moves in found.items()}
 
 
 def _report(

@@ -7,20 +7,33 @@ the second is counted as money that is due.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, frozen, tally
-from crossmargin.engine.forecast import parallel
 from crossmargin.instruments.table import Family
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.portfolio.book import Book, Lines
 from crossmargin.scenarios.factors import parse_factor
-from crossmargin.scenarios.scenario_set import ScenarioSet
+from crossmargin.scenarios.scenario_set import Scenario, ScenarioSet, collect
 from crossmargin.valuation.marks import LINEAR_FAMILIES, marks
 from crossmargin.valuation.pnl import pnl, values_usd
+
+_UNMOVED: Final = ("skew", "smile")  # they bend a smile in a scenario, but leave no smile to margin on
+
+
+def parallel(shocks: Mapping[str, float]) -> dict[str, float]:
+    """Shocks as moves of a snapshot: nodes of a curve as their mean, smiles kept as they are."""
+    found: dict[str, list[float]] = {}
+    for factor, shock in shocks.items():
+        kind, name = factor.split(":")[:2]
+        if kind not in _UNMOVED:
+            found.setdefault(f"{kind}:{name}", []).append(shock)
+    return {factor: math.fsum(moves) / len(moves) for factor, moves in found.items()}
 
 
 def snapshot_moves(snapshot: Snapshot, shocks: Mapping[str, float]) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -56,6 +69,11 @@ def _entered(book: Book, lines: Lines, snapshot: Snapshot) -> Lines:
     settled = (table.family == Family.OPTION) & ~table.upfront
     entry = np.where(np.isin(table.family, LINEAR_FAMILIES), now.price, np.where(settled, option, np.nan))
     return replace(lines, price=frozen(np.where(np.isnan(lines.price), entry[rows], lines.price)))
+
+
+def one_column(moves: Mapping[str, float]) -> ScenarioSet:
+    """Moves of a snapshot as a scenario, at the instant."""
+    return collect([Scenario(label="moved", family="moved", shocks=dict(moves))])
 
 
 def ladder_gains(book: Book, snapshot: Snapshot, columns: ScenarioSet) -> FloatArray:

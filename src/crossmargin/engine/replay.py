@@ -21,10 +21,9 @@ from crossmargin.core.errors import MissingFactors, UnknownName
 from crossmargin.core.instant import to_milliseconds
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.curves import account_pnl
-from crossmargin.engine.forecast import parallel
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, in_force
-from crossmargin.engine.moved import dealt_at_marks, ladder_gains
+from crossmargin.engine.moved import dealt_at_marks, ladder_gains, parallel
 from crossmargin.engine.plan import Progress, moved_names, optioned, plan, replan
 from crossmargin.engine.recipe import Recipe, calibrated_model
 from crossmargin.engine.reports import Provenance

@@ -11,6 +11,7 @@ from crossmargin.engine.curves import risk_arrays, spot_curves
 from crossmargin.engine.distance import Edge, distances, frontier
 from crossmargin.engine.greeks import Greeks, greeks, position_line
 from crossmargin.engine.model import RulebookModel
+from crossmargin.engine.moved import dealt_at_marks
 from crossmargin.engine.plan import Progress
 from crossmargin.engine.reports import Change, ExplainReport, GroupExplanation, ScenarioLine, Share
 from crossmargin.engine.ruled.accounts import answered, group_id, ruled_provenance
@@ -62,8 +63,10 @@ def explain_ruled(
 def edge_of(alone: Book, snapshot: Snapshot, model: RulebookModel) -> Edge:
     """The edge of an account under a rulebook: the market is moved, and the rulebook asked again."""
 
+    entered = dealt_at_marks(alone, snapshot)
+
     def excess(moves: Mapping[str, float]) -> FloatArray:
-        found = model.evaluate(alone, bump(snapshot, moves))
+        found = model.evaluate(entered, bump(snapshot, moves))
         return np.asarray([found.equity_usd - found.maintenance_usd])
 
     return Edge(pools=alone.accounts, snapshot=snapshot, excess=excess)
