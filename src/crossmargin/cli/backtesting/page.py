@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from crossmargin.cli.backtesting import charts, words
+from crossmargin.cli.cards.verdicts import VERDICTS, verdict_rows, verdict_sentences
 from crossmargin.cli.page_parts import (
     Section,
     Tile,
@@ -23,6 +24,7 @@ from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import Column, percent
 from crossmargin.validation.evidence.documents import BacktestReport, ModelEvidence
 from crossmargin.validation.evidence.report import COST_MAX, RISE_5_MAX
+from crossmargin.validation.predictive.adoption import Adoption
 
 
 def backtest_page(report: BacktestReport) -> str:
@@ -77,6 +79,8 @@ def _sections(report: BacktestReport, lead: ModelEvidence) -> Iterator[Section]:
     yield Section("paths", "Date by date", _paths(report, lead))
     if report.scores:
         yield Section("scores", "Who foresees the tail", _scores(report))
+    if report.adoption is not None:
+        yield Section("adoption", "Where the predictive margin is used", _adoption(report.adoption))
     yield Section("accounts", "Every account, and every test", _accounts(lead))
     yield Section("disclosed", "Disclosed figures", _disclosed(report))
     yield Section("method", "How it was made", card(summary(words.method_sentences(report))))
@@ -141,6 +145,10 @@ def _scores(report: BacktestReport) -> Markup:
         for s in report.scores
     )
     return join((element("p", note, class_="note"), *made))
+
+
+def _adoption(found: Adoption) -> Markup:
+    return join((card(summary(verdict_sentences(found))), card(table(found.rule, VERDICTS, verdict_rows(found)))))
 
 
 def _accounts(lead: ModelEvidence) -> Markup:

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from crossmargin.cli.backtesting import words
+from crossmargin.cli.cards.verdicts import VERDICTS, verdict_rows, verdict_sentences
 from crossmargin.cli.table_parts import Sheet, prose, table, warning
 from crossmargin.validation.evidence.documents import BacktestReport
 
@@ -36,6 +37,9 @@ def _parts(report: BacktestReport) -> Iterator[RenderableType]:
     yield table("Targets", words.TARGETS, words.target_rows(report))
     for scores in report.scores:
         yield table(f"Scores of the tail, {scores.period}", words.SCORES, words.score_rows(scores))
+    if report.adoption is not None:
+        yield table("Where the predictive margin is used", VERDICTS, verdict_rows(report.adoption))
+        yield prose(tuple(verdict_sentences(report.adoption)))
     if report.frontier:
         yield table("Frontier", words.FRONTIER, words.frontier_rows(report.frontier))
     yield prose(words.method_sentences(report))

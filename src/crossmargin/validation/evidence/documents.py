@@ -6,6 +6,7 @@ import msgspec
 
 from crossmargin.validation.coverage import Zone
 from crossmargin.validation.disclosure import Principle6
+from crossmargin.validation.predictive.adoption import Adoption
 from crossmargin.validation.results import Conventions, Flag, Side
 
 
@@ -177,7 +178,7 @@ class BacktestReport(_Part, frozen=True, kw_only=True):
     """Margins of static portfolios, set before each move by models that knew the past alone, against what came.
 
     `default` is the first model that was asked for; costs and scores are against `baseline`. `left_out` are models
-    that could not be run, with the reason.
+    that could not be run, with the reason. `adoption` says where the predictive margin beats the others, and is used.
     """
 
     source: str
@@ -199,3 +200,4 @@ class BacktestReport(_Part, frozen=True, kw_only=True):
     frontier: tuple[FrontierLine, ...]
     paths: tuple[Path, ...]
     left_out: dict[str, str]
+    adoption: Adoption | None = None

@@ -40,6 +40,7 @@ from crossmargin.validation.evidence.report import (
     targets,
 )
 from crossmargin.validation.evidence.windows import Window
+from crossmargin.validation.predictive.adoption import verdict_among
 from crossmargin.validation.results import Conventions
 
 KEPT_MAX: Final = 24  # Accounts whose tails are kept for the tests that need them.
@@ -170,6 +171,7 @@ def _report(
         frontier=front,
         paths=paths(_drawn(series), _shown(series[0], scope)),
         left_out=dict(left_out),
+        adoption=verdict_among(series, baseline=BASELINE, families=scope.family, seed=scope.seed),
     )
 
 
