@@ -16,8 +16,11 @@ def american_values(
     right: float,
     steps: int = 401,
 ) -> float:
-    """Value with early exercise at every step, for a volatility and a time above 0; `steps` is odd."""
+    """Value with early exercise at every step, for a time above 0; `steps` is odd."""
     v, dt = vol * math.sqrt(tau), tau / steps
+    if v == 0.0:  # the price is known: exercise when it pays most today
+        times = [step * dt for step in range(steps + 1)]
+        return max(0.0, *(right * (spot * math.exp(-payout * t) - strike * math.exp(-rate * t)) for t in times))
     d = (math.log(spot / strike) + (rate - payout) * tau) / v + 0.5 * v
     up, share = _inverted(d - v, steps), _inverted(d, steps)
     growth, discount = math.exp((rate - payout) * dt), math.exp(-rate * dt)

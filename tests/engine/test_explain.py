@@ -212,5 +212,7 @@ def test_haircuts_move_the_liquidation_price():
         for c in (desk(held), desk(held, model=plain_model(collateral=Collateral(haircuts=rates))))
     )
     assert cut.price == free.price == 100.0
-    # Settled at the mark, 2 short need 0.4·P; 3 coins count 3·P, or half that: never an edge.
-    assert (free.below, free.above, cut.below, cut.above) == (None, None, None, None)
+    # Settled at the mark of 100, 2 short have gained 200 − 2·P and need 0.4·P. 3 coins count 3·P: never an edge. Half
+    # counted, equity is 200 − 0.5·P, and meets 0.4·P at 222.2.
+    assert (free.below, free.above, cut.below) == (None, None, None)
+    assert cut.above == pytest.approx(200.0 / 0.9, rel=1e-8)

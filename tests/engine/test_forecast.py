@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, UnknownName
-from crossmargin.engine.forecast import LEVELS, ForecastReport, _even_ranks, forecast, parallel, quantile
+from crossmargin.engine.forecast import LEVELS, ForecastReport, _even_ranks, forecast, quantile
 from crossmargin.engine.margin import margin
+from crossmargin.engine.moved import dealt_at_marks, parallel
 from crossmargin.market.snapshot import bump
 from crossmargin.scenarios.calibrate import stepped
 from crossmargin.scenarios.calibrated import build_calibrated
@@ -86,7 +87,7 @@ def test_an_outcome_is_the_account_margined_again_in_the_moved_market():
         at = columns.labels.index(outcome.label)
         shocks = {name: float(columns.shock[i, at]) for i, name in enumerate(columns.factors)}
         model = replace(MODEL, calibration=stepped(MODEL.calibration, shocks))
-        again = margin(c.book, bump(c.snapshot, parallel(shocks)), model).pools
+        again = margin(dealt_at_marks(c.book, c.snapshot), bump(c.snapshot, parallel(shocks)), model).pools
         assert outcome.initial_usd == pytest.approx(float(again.initial.sum()), rel=1e-12)
         assert outcome.equity_usd == pytest.approx(float(again.equity.sum()), rel=1e-12)
     assert report.equity_usd == pytest.approx(float(c.result.pools.equity.sum()), rel=1e-12)
