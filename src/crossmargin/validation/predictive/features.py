@@ -103,7 +103,7 @@ def calendar(close_ns: IntArray) -> dict[str, FloatArray]:
     day = close_ns // DAY_NS
     weekday = (day + _THURSDAY) % 7
     months = day.astype("datetime64[D]").astype("datetime64[M]")
-    this, following = (_last_friday(months + ahead) for ahead in (0, 1))
+    this, following = (_last_friday(months + np.timedelta64(ahead, "M")) for ahead in (0, 1))
     expiry = np.where(this > close_ns, this, following)
     return {
         "hour": (close_ns % DAY_NS) / (DAY_NS / 24.0),
@@ -114,7 +114,7 @@ def calendar(close_ns: IntArray) -> dict[str, FloatArray]:
 
 
 def _last_friday(months: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]) -> IntArray:
-    last = (months + 1).astype("datetime64[D]").astype(np.int64) - 1
+    last = (months + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64) - 1
     friday = last - (last + _THURSDAY - _FRIDAY) % 7
     return np.asarray(friday * DAY_NS + EXPIRY_NS, np.int64)
 
