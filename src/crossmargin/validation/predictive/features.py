@@ -102,8 +102,8 @@ def calendar(close_ns: IntArray) -> dict[str, FloatArray]:
     the days to the last Friday of a month, 08:00 UTC, when most options on crypto expire."""
     day = close_ns // DAY_NS
     weekday = (day + _THURSDAY) % 7
-    months = day.astype("datetime64[D]").astype("datetime64[M]")
-    this, following = (_last_friday(months + np.timedelta64(ahead, "M")) for ahead in (0, 1))
+    months = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    this, following = (_last_friday(months + ahead) for ahead in (0, 1))
     expiry = np.where(this > close_ns, this, following)
     return {
         "hour": (close_ns % DAY_NS) / (DAY_NS / 24.0),
@@ -113,8 +113,9 @@ def calendar(close_ns: IntArray) -> dict[str, FloatArray]:
     }
 
 
-def _last_friday(months: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]) -> IntArray:
-    last = (months + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64) - 1
+def _last_friday(months: IntArray) -> IntArray:
+    """The expiry of each month, counted from 1970-01."""
+    last = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) - 1
     friday = last - (last + _THURSDAY - _FRIDAY) % 7
     return np.asarray(friday * DAY_NS + EXPIRY_NS, np.int64)
 
