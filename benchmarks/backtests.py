@@ -12,9 +12,9 @@ from benchmarks.case import Bar, Case, Contender, Limit
 from crossmargin.core.instant import DAY_NS, parse_instant
 from crossmargin.engine.recipe import recipe
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.walk import Walk, walk
 from crossmargin.scenarios.history import FactorHistory, build_history
-from crossmargin.scenarios.walk import Walk, walk
 from crossmargin.validation.backtest import Series, Stage, realised_pnl, run
 from crossmargin.validation.challengers.walked import Walked
 from crossmargin.validation.evidence.held import hold_strategies

@@ -6,12 +6,12 @@ import numpy as np
 
 from benchmarks.case import Bar, Case, Contender, Limit, optional
 from crossmargin.core.instant import DAY_NS
-from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
-from crossmargin.scenarios.calibrated import build_calibrated
-from crossmargin.scenarios.calibration import Scale
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibrated import build_calibrated
+from crossmargin.scenarios.calibrating.calibration import Scale
 from crossmargin.scenarios.history import FactorHistory, build_history
 from crossmargin.scenarios.scenario_set import ScenarioSet
-from crossmargin.scenarios.volatility import WARM_UP
+from crossmargin.scenarios.statistics.volatility import WARM_UP
 
 FACTORS = 60
 SIZES = (1_000, 4_000, 16_000)

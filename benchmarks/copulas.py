@@ -7,8 +7,8 @@ import numpy as np
 from scipy import special, stats
 
 from benchmarks.case import Bar, Case, Contender, Limit, optional
-from crossmargin.scenarios.copulas import fit_t, t_copula
 from crossmargin.scenarios.kernels.copulas import student_cdf
+from crossmargin.scenarios.statistics.copulas import fit_t, t_copula
 
 FACTORS, NU = 20, 4.3
 SLOW = 5_000  # Scenarios that the vines draw; they take minutes for all.

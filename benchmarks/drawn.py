@@ -13,9 +13,9 @@ from benchmarks.engine import account, market
 from crossmargin.core.instant import DAY_NS
 from crossmargin.margin.document import MeasureChoice
 from crossmargin.market.snapshot import factors_of
-from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
-from crossmargin.scenarios.calibrated import build_calibrated
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibrated import build_calibrated
+from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.scenarios.history import FactorHistory, build_history
 
 FACTORS, DATES = 20, 1_000

@@ -5,7 +5,7 @@ from scipy import stats
 
 from benchmarks.case import Bar, Case, Contender
 from crossmargin.scenarios.kernels.tails import fit_excesses, spliced_cdf, spliced_quantiles
-from crossmargin.scenarios.tails import splice
+from crossmargin.scenarios.statistics.tails import splice
 
 FACTORS, EXCESSES = 20, 100
 

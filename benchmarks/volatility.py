@@ -3,10 +3,10 @@
 import numpy as np
 
 from benchmarks.case import Bar, Case, Contender, Limit, optional
-from crossmargin.scenarios.fitting import fit_volatility
 from crossmargin.scenarios.kernels.volatility import filter_variances, running_quantiles
-from crossmargin.scenarios.realised import fit_har
-from crossmargin.scenarios.volatility import build_model, ewma, filter_history, start, step
+from crossmargin.scenarios.statistics.fitting import fit_volatility
+from crossmargin.scenarios.statistics.realised import fit_har
+from crossmargin.scenarios.statistics.volatility import build_model, ewma, filter_history, start, step
 
 FACTORS = 60
 SIZES = (1_000, 4_000, 16_000)

@@ -5,10 +5,10 @@ from importlib import resources
 from pathlib import Path
 
 import crossmargin as xm
-from crossmargin.cli.charts import waterfall
-from crossmargin.cli.plots import heat_map
-from crossmargin.cli.svg import WIDE, Markup, element, join
-from crossmargin.engine.curves import ALL, risk_arrays
+from crossmargin.cli.report.charts import waterfall
+from crossmargin.cli.report.plots import heat_map
+from crossmargin.cli.report.svg import WIDE, Markup, element, join
+from crossmargin.engine.explaining.curves import ALL, risk_arrays
 from crossmargin.engine.reports import AccountReport, RiskArray, Term
 from crossmargin.engine.variants import account_alone
 

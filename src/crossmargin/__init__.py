@@ -43,23 +43,23 @@ if TYPE_CHECKING:
     from crossmargin.core.errors import UnknownName as UnknownName
     from crossmargin.core.errors import UnreadableFile as UnreadableFile
     from crossmargin.engine.accounts import margin_report as margin_report
-    from crossmargin.engine.change import Previous as Previous
     from crossmargin.engine.compare import CompareReport as CompareReport
     from crossmargin.engine.compare import compare as compare
-    from crossmargin.engine.explain import explain as explain
-    from crossmargin.engine.forecast import ForecastReport as ForecastReport
-    from crossmargin.engine.forecast import forecast as forecast
+    from crossmargin.engine.explaining.change import Previous as Previous
+    from crossmargin.engine.explaining.explain import explain as explain
     from crossmargin.engine.margin import MarginResult as MarginResult
     from crossmargin.engine.margin import margin as margin
     from crossmargin.engine.model import ModelDocument as ModelDocument
     from crossmargin.engine.model import RulebookModel as RulebookModel
+    from crossmargin.engine.outlook.forecast import ForecastReport as ForecastReport
+    from crossmargin.engine.outlook.forecast import forecast as forecast
+    from crossmargin.engine.outlook.reverse import ReverseReport as ReverseReport
+    from crossmargin.engine.outlook.reverse import reverse_stress as reverse_stress
     from crossmargin.engine.recipe import calibrated_model as calibrated_model
     from crossmargin.engine.reports import ExplainReport as ExplainReport
     from crossmargin.engine.reports import MarginReport as MarginReport
     from crossmargin.engine.reports import SimulateReport as SimulateReport
     from crossmargin.engine.reports import StressReport as StressReport
-    from crossmargin.engine.reverse import ReverseReport as ReverseReport
-    from crossmargin.engine.reverse import reverse_stress as reverse_stress
     from crossmargin.engine.ruled.margin import RuledMargin as RuledMargin
     from crossmargin.engine.stress import stress as stress
     from crossmargin.engine.whatif import simulate as simulate

@@ -16,10 +16,10 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import parse_instant
 from crossmargin.engine.diagnosis import Diagnosis, diagnose
 from crossmargin.engine.recipe import recipe
-from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
 from tests.cli.conftest import Fitted
+from tests.cli.report.test_page_browser import CHROMIUM, measured
 from tests.cli.shell import crossmargin
-from tests.cli.test_page_browser import CHROMIUM, measured
 from tests.engine.calibrated import history
 
 

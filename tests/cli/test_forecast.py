@@ -10,7 +10,7 @@ import pytest
 from crossmargin.cli.outlook.page import forecast_page
 from crossmargin.cli.outlook.words import forecast_words
 from crossmargin.cli.wording import usd
-from crossmargin.engine.forecast import ForecastReport, Posting
+from crossmargin.engine.outlook.forecast import ForecastReport, Posting
 from tests.cli.conftest import Fitted
 from tests.cli.shell import crossmargin
 from tests.margin.books import replace

@@ -10,9 +10,9 @@ import pytest
 
 from crossmargin.cli.replaying.page import replay_page
 from crossmargin.cli.replaying.words import account_words
-from crossmargin.engine.replay import ReplayReport
+from crossmargin.engine.outlook.replay import ReplayReport
+from tests.cli.report.test_page_browser import CHROMIUM, measured
 from tests.cli.shell import crossmargin
-from tests.cli.test_page_browser import CHROMIUM, measured
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALL = (str(EXAMPLES / "call-book.toml"), "--market", str(EXAMPLES / "call-market.toml"))

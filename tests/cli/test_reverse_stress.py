@@ -10,7 +10,7 @@ import pytest
 from crossmargin.cli.outlook.page import reverse_page
 from crossmargin.cli.outlook.words import past_words, reverse_words
 from crossmargin.cli.wording import usd
-from crossmargin.engine.reverse import Past, ReverseLine, ReverseReport
+from crossmargin.engine.outlook.reverse import Past, ReverseLine, ReverseReport
 from tests.cli.conftest import Fitted
 from tests.cli.shell import crossmargin
 from tests.margin.books import replace

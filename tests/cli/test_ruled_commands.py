@@ -11,7 +11,7 @@ import pytest
 from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.adapters.writing import write_document
 from crossmargin.cli import commands
-from crossmargin.cli.ruling import partial_line, ruling_words, warnings
+from crossmargin.cli.rulebooks.ruling import partial_line, ruling_words, warnings
 from crossmargin.engine.accounts import margin_report
 from crossmargin.engine.margin import margin
 from crossmargin.engine.reports import Doubt, ExplainReport, MarginReport, Ruling, SimulateReport, StressReport

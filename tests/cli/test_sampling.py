@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from crossmargin.cli import charts, page, tables
+from crossmargin.cli import tables
+from crossmargin.cli.report import charts, page
 from crossmargin.cli.sampling import sampling_notes
 from crossmargin.cli.sentences import account_summary, group_words
 from crossmargin.engine.reports import MarginReport, Proxied, Sampling, ScenarioLine

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from crossmargin.engine.stress import default_stress
+from tests.cli.report.test_page_browser import CHROMIUM, measured
 from tests.cli.shell import crossmargin
-from tests.cli.test_page_browser import CHROMIUM, measured
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALL = (str(EXAMPLES / "call-book.toml"), "--market", str(EXAMPLES / "call-market.toml"))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crossmargin.validation import coverage, independence, scoring
+from crossmargin.validation.statistics import coverage, independence, scoring
 from spec.validation import likelihood_ratios as spec
 from spec.validation import scores
 

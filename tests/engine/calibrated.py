@@ -7,7 +7,7 @@ import numpy as np
 from crossmargin.core.instant import DAY_NS
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.recipe import Recipe, calibrated_model, recipe
-from crossmargin.scenarios.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
 from crossmargin.scenarios.history import FactorHistory, build_history
 from tests.margin.books import replace
 from tests.margin.desk import plain_model

@@ -14,8 +14,8 @@ from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import plan
 from crossmargin.engine.recipe import calibrated_model, recipe, recipes
 from crossmargin.margin import document as doc
-from crossmargin.scenarios.calibration import Calibration, CopulaRule, CorrelationStress
-from crossmargin.scenarios.implied import at_market, bars_a_year
+from crossmargin.scenarios.calibrating.calibration import Calibration, CopulaRule, CorrelationStress
+from crossmargin.scenarios.calibrating.implied import at_market, bars_a_year
 from crossmargin.scenarios.liquidity import LiquidityRule
 from tests.engine.calibrated import FACTORS, LOOKBACK, fitted, history, recipe_of
 from tests.margin.books import replace

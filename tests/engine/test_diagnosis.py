@@ -13,8 +13,8 @@ from scipy.stats import chi2, kurtosis
 
 from crossmargin.core.instant import DAY_NS
 from crossmargin.engine.diagnosis import diagnose, excess_kurtosis, ljung_box
-from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate
-from crossmargin.scenarios.calibration import FilterFit
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibration import FilterFit
 from crossmargin.scenarios.history import FactorHistory, build_history
 from tests.engine.calibrated import fitted, history
 from tests.margin.books import replace

@@ -16,8 +16,8 @@ from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.core.errors import InvalidInput, UnknownName
 from crossmargin.core.instant import from_datetime
 from crossmargin.engine.accounts import margin_report
-from crossmargin.engine.change import Previous
-from crossmargin.engine.explain import explain
+from crossmargin.engine.explaining.change import Previous
+from crossmargin.engine.explaining.explain import explain
 from crossmargin.engine.margin import margin
 from crossmargin.engine.model import RulebookModel, dated, in_force
 from crossmargin.engine.moved import dealt_at_marks

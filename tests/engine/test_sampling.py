@@ -13,7 +13,7 @@ from crossmargin.adapters.results import results_table
 from crossmargin.core.errors import MissingFactors
 from crossmargin.engine import sampling as engine
 from crossmargin.engine.accounts import margin_report, provenance
-from crossmargin.engine.attribution import euler_shares
+from crossmargin.engine.explaining.attribution import euler_shares
 from crossmargin.engine.margin import margin
 from crossmargin.engine.reports import GroupReport, Proxied
 from crossmargin.engine.sampling import tails

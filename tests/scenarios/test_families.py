@@ -12,13 +12,13 @@ from crossmargin.core.canon import digest
 from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.core.instant import DAY_NS, format_instant
 from crossmargin.measures.reduce import Measure, reduce_losses
-from crossmargin.scenarios.calibrate import as_filter, calibrate, fit_filters
-from crossmargin.scenarios.calibrated import build_calibrated, calibrated_columns, horizon_moves
-from crossmargin.scenarios.calibration import Calibration, CopulaRule, CorrelationStress, Dependence, Matrix
-from crossmargin.scenarios.fitting import fit_volatility
+from crossmargin.scenarios.calibrating.calibrate import as_filter, calibrate, fit_filters
+from crossmargin.scenarios.calibrating.calibrated import build_calibrated, calibrated_columns, horizon_moves
+from crossmargin.scenarios.calibrating.calibration import Calibration, CopulaRule, CorrelationStress, Dependence, Matrix
 from crossmargin.scenarios.history import FactorHistory, build_history
 from crossmargin.scenarios.liquidity import LiquidityRule
-from tests.scenarios.test_calibrate import NAMES, history, spec
+from crossmargin.scenarios.statistics.fitting import fit_volatility
+from tests.scenarios.calibrating.test_calibrate import NAMES, history, spec
 
 DRAWN = {"method": "monte_carlo", "marginals": "spliced", "lookback": 300, "draws": 1024, "seed": 1}
 

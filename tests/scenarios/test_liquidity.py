@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput
 from crossmargin.scenarios.liquidity import LiquidityRule, market_stress
-from crossmargin.scenarios.volatility import RegimeFloor
+from crossmargin.scenarios.statistics.volatility import RegimeFloor
 
 RULE = RegimeFloor()
 

@@ -17,10 +17,10 @@ from crossmargin.measures.reduce import Measure, reduce_losses
 from crossmargin.portfolio.book import Book
 from crossmargin.portfolio.build import build_book
 from crossmargin.portfolio.document import BookDocument
-from crossmargin.scenarios.calibrate import CalibrationSpec
-from crossmargin.scenarios.walk import Walk, walk
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.walk import Walk, walk
 from crossmargin.validation.backtest import Stage, moves_between, realised_pnl, run
-from tests.scenarios.test_calibrate import NAMES, history
+from tests.scenarios.calibrating.test_calibrate import NAMES, history
 
 COINS = tuple(name.removeprefix("spot:") for name in NAMES)
 QUANTITIES = {"long": (2.0, 0.0, 0.0), "short": (-2.0, 0.0, 0.0), "pair": (1.0, -1.0, 0.0), "none": (0.0, 0.0, 0.0)}

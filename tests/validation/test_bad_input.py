@@ -6,19 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin.core.errors import DuplicateName, InvalidInput
-from crossmargin.validation import (
+from crossmargin.validation import disclosure, procyclicality
+from crossmargin.validation.statistics import (
     comparison,
     coverage,
-    disclosure,
     distribution,
     independence,
-    procyclicality,
     quantiles,
     scoring,
     shortfall,
     simulation,
 )
-from crossmargin.validation.results import Conventions
+from crossmargin.validation.statistics.results import Conventions
 
 GAIN = np.random.default_rng(1).normal(size=(2, 40))
 MARKS = GAIN < -1.5

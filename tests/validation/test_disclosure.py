@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from crossmargin.core.errors import InvalidInput
 from crossmargin.validation import disclosure
 from crossmargin.validation.disclosure import NAMESPACE, LargestExceptionId, MonthlyResult
-from crossmargin.validation.results import Conventions
+from crossmargin.validation.statistics.results import Conventions
 
 TAG = "{" + NAMESPACE + "}"
 amounts = st.decimals(0, 10**12, places=5)

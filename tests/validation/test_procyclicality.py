@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from crossmargin.validation import procyclicality as pc
-from crossmargin.validation.results import Conventions
+from crossmargin.validation.statistics.results import Conventions
 
 margins = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 3), st.integers(6, 30)), elements=st.floats(1.0, 1e6, allow_subnormal=False)

@@ -33,7 +33,7 @@ from crossmargin.portfolio.book import Book
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from crossmargin.engine.change import Previous
+    from crossmargin.engine.explaining.change import Previous
 
 REPORTED_WHOLE = 100  # accounts of a book that are reported with all their parts, if only in totals
 
@@ -111,7 +111,7 @@ def margin(
 
             write_table(files.enter_context(replacing(out)), result, suffix=out.suffix.lower(), by=rows)
         if html is not None:
-            from crossmargin.cli.page import margin_page
+            from crossmargin.cli.report.page import margin_page
 
             enter_text(files, html, margin_page(report, snapshot=now.snapshot))
     print_report(report, as_json=as_json, tables=_margin_tables)
@@ -138,7 +138,7 @@ def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bo
     from crossmargin.cli.tables import simulate_tables
 
     if html is not None:
-        from crossmargin.cli.page import simulate_page
+        from crossmargin.cli.report.page import simulate_page
 
         write_text(html, simulate_page(report))
     print_report(report, as_json=as_json, tables=simulate_tables)
@@ -147,7 +147,7 @@ def simulate(inputs: Inputs, change: Change, *, account: str | None, as_json: bo
 
 def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, html: Path | None) -> None:
     """Explain one account."""
-    from crossmargin.engine.explain import explain as explain_account
+    from crossmargin.engine.explaining.explain import explain as explain_account
 
     with progress_bar() as progress:
         now = _load(inputs, progress)
@@ -162,7 +162,7 @@ def explain(inputs: Inputs, then: Then, *, account: str | None, as_json: bool, h
     from crossmargin.cli.tables import explain_tables
 
     if html is not None:
-        from crossmargin.cli.page import explain_page
+        from crossmargin.cli.report.page import explain_page
 
         write_text(html, explain_page(report, now.snapshot))
     print_report(report, as_json=as_json, tables=explain_tables)
@@ -187,7 +187,7 @@ def stress(inputs: Inputs, shocks: Shocks, *, account: str | None, as_json: bool
     from crossmargin.cli.tables import stress_tables
 
     if html is not None:
-        from crossmargin.cli.page import stress_page
+        from crossmargin.cli.report.page import stress_page
 
         write_text(html, stress_page(report))
     print_report(report, as_json=as_json, tables=stress_tables)
@@ -216,9 +216,9 @@ def list_shocks(events: tuple[str, ...], *, as_json: bool) -> None:
 
 def demo() -> None:
     """Margin and explain the bundled book, and write report.html."""
-    from crossmargin.cli.page import margin_page
+    from crossmargin.cli.report.page import margin_page
     from crossmargin.cli.tables import explain_tables
-    from crossmargin.engine.explain import explain as explain_account
+    from crossmargin.engine.explaining.explain import explain as explain_account
 
     with progress_bar() as progress, resources.as_file(resources.files("crossmargin.cli").joinpath("demo")) as folder:
         inputs = Inputs(book=folder / "book.toml", market=folder / "market.toml", model="crossmargin-grid")
@@ -250,7 +250,7 @@ def _load(inputs: Inputs, progress: Progress) -> Loaded:
 def _previous(inputs: Inputs, then: Then, now: Loaded) -> Previous | None:
     if then.book is None and then.market is None and then.model is None:
         return None
-    from crossmargin.engine.change import Previous
+    from crossmargin.engine.explaining.change import Previous
 
     snapshot = now.snapshot if then.market is None else read_market(then.market)
     return Previous(
@@ -277,7 +277,7 @@ def one_account(book: Book, account: str | None, path: Path) -> str:
 
 def _warn(rulings: Mapping[str, Ruling | None]) -> None:
     """Say on stderr which requirements leave out positions, so that a pipe or a script sees it too."""
-    from crossmargin.cli.ruling import partial_line
+    from crossmargin.cli.rulebooks.ruling import partial_line
 
     line = partial_line(rulings)
     if line:

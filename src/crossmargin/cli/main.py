@@ -20,8 +20,8 @@ from crossmargin.cli.arguments import (
     MarketOption,
     ModelOption,
 )
-from crossmargin.cli.over_time import over_time
 from crossmargin.cli.registry.entry import registry
+from crossmargin.cli.report.over_time import over_time
 from crossmargin.core.errors import CrossmarginError
 from crossmargin.core.version import VERSION
 
@@ -252,7 +252,7 @@ def list_rulebooks(context: typer.Context, as_json: JsonOption = False) -> None:
     Example: `crossmargin rulebooks`
     """
     if context.invoked_subcommand is None:
-        from crossmargin.cli import rulebook_commands
+        from crossmargin.cli.rulebooks import command as rulebook_commands
 
         rulebook_commands.list_rulebooks(as_json=as_json)
 
@@ -271,7 +271,7 @@ def show_rulebook(
 
     Example: `crossmargin rulebooks show derive-pmrm2`
     """
-    from crossmargin.cli import rulebook_commands
+    from crossmargin.cli.rulebooks import command as rulebook_commands
 
     rulebook_commands.show_rulebook(name, as_json=as_json, schema=schema, portfolio=portfolio)
 
@@ -313,7 +313,7 @@ def compare(
 
     Example: `crossmargin compare book.toml --market market.toml --split --venue DERIBIT=derive-pmrm2 --html page.html`
     """
-    from crossmargin.cli import compare_command
+    from crossmargin.cli.comparing import command as compare_command
 
     asked = compare_command.Asked(
         names=names,
@@ -355,7 +355,7 @@ def conformance(
 
     Example: `crossmargin conformance packs/`
     """
-    from crossmargin.cli import conformance_commands
+    from crossmargin.cli.conformance import command as conformance_commands
 
     if new is not None:
         conformance_commands.new_pack(
@@ -417,7 +417,7 @@ def build_market(
 
     Example: `crossmargin market build --deribit chain.parquet --at 2026-03-31 --base desk.toml --out market.toml`
     """
-    from crossmargin.cli import markets
+    from crossmargin.cli.markets import command as markets
 
     sources = markets.Sources(deribit=tuple(deribit or ()), tradfi=tuple(tradfi or ()), base=base, at=at, rate=rate)
     markets.build(sources, out=out, html=html, as_json=as_json)
@@ -440,7 +440,7 @@ def check_market(
 
     Example: `crossmargin market check market.toml --book book.toml`
     """
-    from crossmargin.cli import markets
+    from crossmargin.cli.markets import command as markets
 
     markets.check_market(path, book=book, model=model, now=now, age_limit_s=age_limit)
 

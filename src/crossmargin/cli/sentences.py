@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from crossmargin.cli.ruling import ruling_words
+from crossmargin.cli.rulebooks.ruling import ruling_words
 from crossmargin.cli.wording import (
     MINUS,
     NEVER,

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from crossmargin.cli.ruling import partial_line, share_whole, warnings
+from crossmargin.cli.rulebooks.ruling import partial_line, share_whole, warnings
 from crossmargin.cli.sentences import (
     STATUS_WORDS,
     account_groups,

@@ -12,11 +12,11 @@ from scipy.special import chdtrc
 from crossmargin.core.arrays import FloatArray
 from crossmargin.core.instant import YEAR_DAYS, format_instant
 from crossmargin.measures.reduce import Measure, reduce_losses, standard_error
-from crossmargin.scenarios.calibrated import calibrated_columns
-from crossmargin.scenarios.calibration import Calibration, TailFit
-from crossmargin.scenarios.copulas import EllipticalCopula, pseudo_observations, tail_counts
-from crossmargin.scenarios.law import copula_of
-from crossmargin.scenarios.tails import EXCESSES_MIN, fit_tail
+from crossmargin.scenarios.calibrating.calibrated import calibrated_columns
+from crossmargin.scenarios.calibrating.calibration import Calibration, TailFit
+from crossmargin.scenarios.calibrating.law import copula_of
+from crossmargin.scenarios.statistics.copulas import EllipticalCopula, pseudo_observations, tail_counts
+from crossmargin.scenarios.statistics.tails import EXCESSES_MIN, fit_tail
 
 LAGS: Final = 10  # of the Ljung–Box test: two weeks of trading days
 TAIL_SHARE: Final = 0.1

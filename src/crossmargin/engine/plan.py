@@ -21,10 +21,10 @@ from crossmargin.margin.rule import rule_table
 from crossmargin.margin.scan import ScanMatrix
 from crossmargin.market.snapshot import USD, Snapshot, factors_of
 from crossmargin.portfolio.book import Book, Mode, bucket_names
-from crossmargin.scenarios.calibrated import build_calibrated
+from crossmargin.scenarios.calibrating.calibrated import build_calibrated
+from crossmargin.scenarios.calibrating.implied import at_market
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.grid import build_grid
-from crossmargin.scenarios.implied import at_market
 from crossmargin.scenarios.scenario_set import ScenarioSet, concat
 from crossmargin.valuation.marks import ladder_names, missing_factors
 from crossmargin.valuation.pnl import ScenarioPnl, pnl

@@ -12,8 +12,8 @@ import msgspec
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
 from crossmargin.margin.document import Factor, MeasureChoice
-from crossmargin.scenarios.calibrate import CalibrationSpec, calibrate, fit_filters
-from crossmargin.scenarios.calibration import FilterFit
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate, fit_filters
+from crossmargin.scenarios.calibrating.calibration import FilterFit
 from crossmargin.scenarios.history import FactorHistory
 
 

@@ -17,7 +17,7 @@ from crossmargin.margin.scan import losses_with_orders, measure_of
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.measures.tail import estimate_tail
 from crossmargin.portfolio.book import Mode
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibration import Calibration
 
 CELLS: Final = 4_000_000  # group × scenario whose losses are stored at once: 32 MB
 

@@ -14,7 +14,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray
 from crossmargin.engine.accounts import provenance
-from crossmargin.engine.curves import account_pnl, risk_arrays
+from crossmargin.engine.explaining.curves import account_pnl, risk_arrays
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import AnyModel, RulebookModel, in_force
 from crossmargin.engine.moved import dealt_at_marks, ladder_gains, leaves_a_market, snapshot_moves

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.scenarios.document import Grid
 
 

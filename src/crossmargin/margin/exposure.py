@@ -16,7 +16,7 @@ from crossmargin.core.instant import NEVER_NS, YEAR_NS
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import bucket_names, bucket_of
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.scenario_set import Scenario, collect
 from crossmargin.valuation.marks import marks

@@ -14,7 +14,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray
 from crossmargin.scenarios.kernels.volatility import running_quantiles
-from crossmargin.scenarios.volatility import RegimeFloor, stress_score
+from crossmargin.scenarios.statistics.volatility import RegimeFloor, stress_score
 
 MEDIAN: Final = 0.5
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from crossmargin.core.errors import InvalidInput
 from crossmargin.validation import check
-from crossmargin.validation.results import Conventions
+from crossmargin.validation.statistics.results import Conventions
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:auth.066.001.01"
 # Simple types of auth.066.001.01: amounts have 18 digits, 5 of them after the point, rates 11 and 10.

@@ -22,9 +22,9 @@ from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 from crossmargin.portfolio.build import build_book
 from crossmargin.portfolio.document import BookDocument
-from crossmargin.scenarios.copulas import rank_correlation
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.history import FactorHistory
+from crossmargin.scenarios.statistics.copulas import rank_correlation
 
 LEG_USD: Final = 1e6
 TENOR_DAYS: Final = 30.0

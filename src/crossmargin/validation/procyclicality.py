@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from crossmargin.core.arrays import FloatArray
 from crossmargin.core.errors import InvalidInput
 from crossmargin.validation import check
-from crossmargin.validation.results import UNDEFINED, Conventions
+from crossmargin.validation.statistics.results import UNDEFINED, Conventions
 
 HORIZONS: Final = (1, 5, 10, 20, 30)
 

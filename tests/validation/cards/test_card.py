@@ -8,8 +8,8 @@ import pytest
 from crossmargin.adapters.files import read_model_document
 from crossmargin.core.canon import digest
 from crossmargin.engine.recipe import calibrated_model, recipe, recipes
-from crossmargin.scenarios.calibrate import CalibrationSpec
-from crossmargin.scenarios.calibration import CorrelationStress
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibration import CorrelationStress
 from crossmargin.scenarios.liquidity import LiquidityRule
 from crossmargin.validation.cards.card import Described, model_card
 from crossmargin.validation.cards.documents import ModelCard
@@ -17,7 +17,7 @@ from crossmargin.validation.cards.markdown import markdown
 from crossmargin.validation.evidence.documents import BacktestReport
 from crossmargin.validation.evidence.trial import Models
 from crossmargin.validation.predictive.learning import PredictiveSpec
-from tests.scenarios.test_calibrate import history
+from tests.scenarios.calibrating.test_calibrate import history
 from tests.validation.evidence.test_trial import made, question, run_trial, short
 
 MODELS: tuple[Described, ...] = (*recipes().values(), read_model_document(), PredictiveSpec())

@@ -10,16 +10,16 @@ import pytest
 from crossmargin.adapters.files import read_model_document
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import CalibrationSpec
-from crossmargin.scenarios.calibration import Scale
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibration import Scale
+from crossmargin.scenarios.calibrating.walk import walk
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.walk import walk
 from crossmargin.validation.backtest import Stage, realised_pnl, run
 from crossmargin.validation.challengers import refitted
 from crossmargin.validation.challengers.fixed import fixed_grid
 from crossmargin.validation.challengers.registry import CHALLENGERS, challenger
 from crossmargin.validation.challengers.walked import Setting, judgeable, textbook
-from tests.scenarios.test_calibrate import history
+from tests.scenarios.calibrating.test_calibrate import history
 from tests.validation.test_backtest import stage, world
 
 SHORTFALL = Measure(kind="expected_shortfall", level=0.975)

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from crossmargin.core.errors import DuplicateName, InvalidInput
 from crossmargin.core.instant import DAY_NS, parse_instant
-from crossmargin.validation import coverage
 from crossmargin.validation.backtest import Forecast, Series
 from crossmargin.validation.disclosure import auth066_xml
 from crossmargin.validation.evidence.report import Scope, held_only, judge, message, targets
 from crossmargin.validation.evidence.scores import scores
 from crossmargin.validation.evidence.statistics import Judged, tail_predictive, too_many
 from crossmargin.validation.evidence.windows import Window, WindowsDocument, default_windows
-from crossmargin.validation.results import Conventions
-from crossmargin.validation.shortfall import scenario_predictive
+from crossmargin.validation.statistics import coverage
+from crossmargin.validation.statistics.results import Conventions
+from crossmargin.validation.statistics.shortfall import scenario_predictive
 
 START = parse_instant("2021-01-01T00:00:00Z", where="test")
 SPRING = Window(name="spring", start=dt.date(2021, 3, 1), end=dt.date(2021, 6, 1))

@@ -14,7 +14,7 @@ from crossmargin.adapters.files import read_model_document
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.core.instant import DAY_NS, parse_instant
 from crossmargin.engine.recipe import Recipe, recipe
-from crossmargin.scenarios.calibration import Scale
+from crossmargin.scenarios.calibrating.calibration import Scale
 from crossmargin.scenarios.history import FactorHistory, build_history
 from crossmargin.validation.backtest import Series
 from crossmargin.validation.challengers.registry import BASELINE, GRID

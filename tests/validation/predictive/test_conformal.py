@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossmargin.validation.predictive.conformal import correct
 from crossmargin.validation.predictive.learning import PredictiveSpec
-from crossmargin.validation.quantiles import conformal_correction
+from crossmargin.validation.statistics.quantiles import conformal_correction
 
 RATE = 0.05
 

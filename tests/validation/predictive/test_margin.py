@@ -13,7 +13,7 @@ from crossmargin.validation.backtest import Series
 from crossmargin.validation.predictive.features import FeatureTable, build_features
 from crossmargin.validation.predictive.learning import PredictiveSpec, boosted_ratios
 from crossmargin.validation.predictive.margin import on_dates, predict, requirement_ahead
-from crossmargin.validation.scoring import fz0
+from crossmargin.validation.statistics.scoring import fz0
 from tests.validation.predictive.worlds import RATE, filtered, warned
 
 SPEC = PredictiveSpec(rate=RATE, learn_dates=200, refit_dates=100, window_dates=60, rounds=30, learning_rate=0.1)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from crossmargin.cli.svg import (
+from crossmargin.cli.report.svg import (
     LINE,
     Markup,
     Scale,

@@ -7,7 +7,7 @@ from functools import partial
 
 from crossmargin.cli.backtesting import charts, words
 from crossmargin.cli.cards.verdicts import VERDICTS, verdict_rows, verdict_sentences
-from crossmargin.cli.page_parts import (
+from crossmargin.cli.report.page_parts import (
     Section,
     Tile,
     card,
@@ -20,7 +20,7 @@ from crossmargin.cli.page_parts import (
     tiles,
     warned,
 )
-from crossmargin.cli.svg import Markup, element, join
+from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.wording import Column, percent
 from crossmargin.validation.evidence.documents import BacktestReport, ModelEvidence
 from crossmargin.validation.evidence.report import COST_MAX, RISE_5_MAX

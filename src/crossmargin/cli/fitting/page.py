@@ -20,17 +20,17 @@ from crossmargin.cli.fitting.tables import (
     tail_cells,
     vol_cells,
 )
-from crossmargin.cli.page_parts import Section, Tile, card, closing, figure, framed, grid, summary, table, tiles
-from crossmargin.cli.svg import Markup, element, join
+from crossmargin.cli.report.page_parts import Section, Tile, card, closing, figure, framed, grid, summary, table, tiles
+from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.wording import Column, days, label_text, named, percent
 from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.core.instant import YEAR_DAYS
 from crossmargin.core.version import VERSION
 from crossmargin.engine.diagnosis import SHORTFALL, Diagnosis, FactorDiagnosis
-from crossmargin.scenarios.calibrate import common_bars, variance_model
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibrate import common_bars, variance_model
+from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.volatility import filter_history
+from crossmargin.scenarios.statistics.volatility import filter_history
 
 _PATH_NOTE: Final = (
     "A year, forecast before each bar. Across: what scenarios use, the long run and, above it, the stressed."

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from crossmargin.cli.svg import (
+from crossmargin.cli.report.svg import (
     EM,
     LINE,
     Markup,

@@ -11,12 +11,12 @@ from crossmargin.cli.commands import one_account
 from crossmargin.cli.outlook.tables import forecast_tables, reverse_tables
 from crossmargin.cli.output import print_report, progress_bar
 from crossmargin.core.errors import InvalidInput
-from crossmargin.engine.forecast import forecast as forecast_account
 from crossmargin.engine.model import ModelDocument
-from crossmargin.engine.reverse import reverse_stress as reverse_account
+from crossmargin.engine.outlook.forecast import forecast as forecast_account
+from crossmargin.engine.outlook.reverse import reverse_stress as reverse_account
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

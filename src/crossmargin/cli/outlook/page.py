@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from crossmargin.cli.charts import Bar, signed_bars
 from crossmargin.cli.outlook import plots
 from crossmargin.cli.outlook.tables import POSITIONS_SHOWN, distance_cells
 from crossmargin.cli.outlook.words import forecast_words, odds, reverse_words, shock_words
-from crossmargin.cli.page_parts import (
+from crossmargin.cli.report.charts import Bar, signed_bars
+from crossmargin.cli.report.page_parts import (
     Section,
     Tile,
     card,
@@ -21,11 +21,11 @@ from crossmargin.cli.page_parts import (
     table,
     tiles,
 )
+from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.sampling import sampling_notes
-from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import Column, days, label_text, named, percent, usd
-from crossmargin.engine.forecast import ForecastReport
-from crossmargin.engine.reverse import ReverseLine, ReverseReport
+from crossmargin.engine.outlook.forecast import ForecastReport
+from crossmargin.engine.outlook.reverse import ReverseLine, ReverseReport
 
 
 def forecast_page(report: ForecastReport) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from crossmargin.cli.outlook.words import shock_words, short_name
-from crossmargin.cli.svg import (
+from crossmargin.cli.report.svg import (
     EM,
     LINE,
     Markup,
@@ -30,7 +30,7 @@ from crossmargin.cli.svg import (
     ticks,
 )
 from crossmargin.cli.wording import compact, named, trimmed, usd
-from crossmargin.engine.reverse import FactorMove, ReverseLine
+from crossmargin.engine.outlook.reverse import FactorMove, ReverseLine
 
 _AXIS: Final = 2 * LINE + 6.0
 BINS: Final = 24

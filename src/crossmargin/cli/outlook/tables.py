@@ -12,8 +12,8 @@ from rich.text import Text
 from crossmargin.cli.outlook.words import forecast_words, odds, reverse_words, shock_words
 from crossmargin.cli.table_parts import Row, Sheet, bar, footer, prose, table
 from crossmargin.cli.wording import Column, days, percent, usd
-from crossmargin.engine.forecast import ForecastReport
-from crossmargin.engine.reverse import ReverseLine, ReverseReport
+from crossmargin.engine.outlook.forecast import ForecastReport
+from crossmargin.engine.outlook.reverse import ReverseLine, ReverseReport
 
 POSITIONS_SHOWN: Final = 10
 

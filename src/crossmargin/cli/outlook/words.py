@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from crossmargin.cli.wording import days, label_text, named, percent, usd
-from crossmargin.engine.forecast import ForecastReport, Quantile
-from crossmargin.engine.reverse import FactorMove, Past, ReverseLine, ReverseReport
+from crossmargin.engine.outlook.forecast import ForecastReport, Quantile
+from crossmargin.engine.outlook.reverse import FactorMove, Past, ReverseLine, ReverseReport
 from crossmargin.scenarios.factors import RELATIVE_KINDS
 
 MOVES_TOLD: Final = 4

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from crossmargin.cli.replaying.words import at, hours_in
-from crossmargin.cli.svg import (
+from crossmargin.cli.report.svg import (
     LINE,
     Markup,
     Scale,
@@ -23,7 +23,7 @@ from crossmargin.cli.svg import (
     ticks,
 )
 from crossmargin.cli.wording import compact, percent, trimmed, usd
-from crossmargin.engine.replay import AccountReplay, EventReplay, FactorPath, ReplayPoint
+from crossmargin.engine.outlook.replay import AccountReplay, EventReplay, FactorPath, ReplayPoint
 from crossmargin.scenarios.factors import PRICE_KINDS
 
 _LEFT = 58.0

@@ -16,8 +16,8 @@ from crossmargin.cli.output import print_report, progress_bar
 from crossmargin.cli.replaying.tables import replay_tables
 from crossmargin.core.instant import parse_instant
 from crossmargin.engine.model import AnyModel, in_force
-from crossmargin.engine.replay import Event, Settings, Walk
-from crossmargin.engine.replay import replay as replay_events
+from crossmargin.engine.outlook.replay import Event, Settings, Walk
+from crossmargin.engine.outlook.replay import replay as replay_events
 from crossmargin.engine.variants import account_alone
 
 

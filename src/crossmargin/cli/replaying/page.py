@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from functools import partial
 
-from crossmargin.cli.page_parts import Section, Tile, card, document, figure, grid, header, status_pill, summary, table
-from crossmargin.cli.page_parts import tiles as tile_row
 from crossmargin.cli.replaying import charts
 from crossmargin.cli.replaying.tables import ACCOUNTS_SHOWN
 from crossmargin.cli.replaying.words import account_words, at, hours_in, notes, shown_paths
-from crossmargin.cli.svg import Markup, element, join
+from crossmargin.cli.report.page_parts import (
+    Section,
+    Tile,
+    card,
+    document,
+    figure,
+    grid,
+    header,
+    status_pill,
+    summary,
+    table,
+)
+from crossmargin.cli.report.page_parts import tiles as tile_row
+from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.wording import Column, named, usd
-from crossmargin.engine.replay import AccountReplay, EventReplay, ReplayReport
+from crossmargin.engine.outlook.replay import AccountReplay, EventReplay, ReplayReport
 
 
 def replay_page(report: ReplayReport) -> str:

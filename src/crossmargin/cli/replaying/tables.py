@@ -11,7 +11,7 @@ from rich.text import Text
 from crossmargin.cli.replaying.words import account_words, at, hours_in, notes, thinned
 from crossmargin.cli.table_parts import Row, Sheet, footer, prose, status_text, table
 from crossmargin.cli.wording import Column, named, usd
-from crossmargin.engine.replay import AccountReplay, EventReplay, ReplayReport
+from crossmargin.engine.outlook.replay import AccountReplay, EventReplay, ReplayReport
 
 ROWS_SHOWN = 24
 CALLS_SHOWN = 12

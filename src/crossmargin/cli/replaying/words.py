@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from crossmargin.cli.wording import moment, named, percent, trimmed, usd
-from crossmargin.engine.replay import AccountReplay, EventReplay, FactorPath, ReplayPoint, ReplayReport
+from crossmargin.engine.outlook.replay import AccountReplay, EventReplay, FactorPath, ReplayPoint, ReplayReport
 from crossmargin.scenarios.factors import PRICE_KINDS
 
 PATHS_SHOWN: Final = 6

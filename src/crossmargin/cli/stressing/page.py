@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from crossmargin.cli import charts, page_sections
-from crossmargin.cli.page_parts import Section, card, figure, grid, status_pill, table
-from crossmargin.cli.page_parts import summary as paragraph
+from crossmargin.cli.report import charts, page_sections
+from crossmargin.cli.report.page_parts import Section, card, figure, grid, status_pill, table
+from crossmargin.cli.report.page_parts import summary as paragraph
+from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.stressing.words import by_loss, cut_words, moves_words, unmoved_words
-from crossmargin.cli.svg import Markup, element, join
 from crossmargin.cli.wording import Column, label_text, percent, usd
 from crossmargin.engine.reports import StressAccount, StressedMargin, StressReport
 

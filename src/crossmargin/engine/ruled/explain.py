@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray
-from crossmargin.engine.curves import risk_arrays, spot_curves
-from crossmargin.engine.distance import Edge, distances, frontier
-from crossmargin.engine.greeks import Greeks, greeks, position_line
+from crossmargin.engine.explaining.curves import risk_arrays, spot_curves
+from crossmargin.engine.explaining.distance import Edge, distances, frontier
+from crossmargin.engine.explaining.greeks import Greeks, greeks, position_line
 from crossmargin.engine.model import RulebookModel
 from crossmargin.engine.moved import dealt_at_marks
 from crossmargin.engine.plan import Progress

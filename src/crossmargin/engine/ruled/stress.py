@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from crossmargin.engine.curves import account_pnl, risk_arrays
+from crossmargin.engine.explaining.curves import account_pnl, risk_arrays
 from crossmargin.engine.model import RulebookModel
 from crossmargin.engine.reports import ScenarioLine, StressAccount, StressedMargin
 from crossmargin.engine.ruled.accounts import ruling

@@ -9,7 +9,7 @@ import msgspec
 from crossmargin.core.canon import digest
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.recipe import Recipe
-from crossmargin.scenarios.calibration import Calibration
+from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.validation.cards.documents import CardEvidence, ModelCard, Parameter, Statement
 from crossmargin.validation.cards.statements import (
     ADD_ONS,

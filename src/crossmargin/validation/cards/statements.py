@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from crossmargin.scenarios.calibrate import CalibrationSpec
-from crossmargin.scenarios.calibration import Calibration, Scale
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibration import Calibration, Scale
 from crossmargin.validation.cards.documents import Statement
 
 
@@ -130,7 +130,7 @@ _CLAUSES: Final = (
         "regime floor",
         "When most factors are stressed, those that have not moved yet soon will.",
         "Raises margins of quiet assets for moves of others that they may not follow.",
-        "Own rule, stated in `scenarios/volatility.py`",
+        "Own rule, stated in `scenarios/statistics/volatility.py`",
     ),
     _Clause(
         lambda t: t.spliced,
@@ -193,7 +193,7 @@ _CLAUSES: Final = (
         "stressed correlation",
         "In stress, correlations of a block may go far toward one, or between two sides toward minus one.",
         "The extent is chosen, not estimated.",
-        "Own rule, stated in `scenarios/calibration.py`",
+        "Own rule, stated in `scenarios/calibrating/calibration.py`",
     ),
     _Clause(
         lambda t: t.implied_weight > 0.0,

@@ -15,12 +15,12 @@ import numpy as np
 from crossmargin.core.arrays import FloatArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import CalibrationSpec, fill_gaps, fit_filters
-from crossmargin.scenarios.calibrated import LEAST_PRICE, horizon_sums
-from crossmargin.scenarios.calibration import HorizonRule
-from crossmargin.scenarios.copulas import fit_t, fit_vine, pseudo_observations
-from crossmargin.scenarios.tails import splice
-from crossmargin.scenarios.walk import Walk, walk
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, fill_gaps, fit_filters
+from crossmargin.scenarios.calibrating.calibrated import LEAST_PRICE, horizon_sums
+from crossmargin.scenarios.calibrating.calibration import HorizonRule
+from crossmargin.scenarios.calibrating.walk import Walk, walk
+from crossmargin.scenarios.statistics.copulas import fit_t, fit_vine, pseudo_observations
+from crossmargin.scenarios.statistics.tails import splice
 from crossmargin.validation.challengers.walked import Setting, blended_weights, textbook
 
 # Moves from one fit to the next: a year of trading days for what is estimated from all of them, a month for tails.

@@ -10,9 +10,9 @@ import numpy as np
 from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.core.errors import InvalidInput
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.walk import Walk, walk
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.walk import Walk, walk
 from crossmargin.validation.backtest import Progress
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from crossmargin.validation.coverage import Zone
 from crossmargin.validation.disclosure import Principle6
 from crossmargin.validation.predictive.adoption import Adoption
-from crossmargin.validation.results import Conventions, Flag, Side
+from crossmargin.validation.statistics.coverage import Zone
+from crossmargin.validation.statistics.results import Conventions, Flag, Side
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):

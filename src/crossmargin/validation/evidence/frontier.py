@@ -12,10 +12,10 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import CalibrationSpec
-from crossmargin.scenarios.calibration import Scale
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibration import Scale
+from crossmargin.scenarios.calibrating.walk import walk
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.walk import walk
 from crossmargin.validation.backtest import Progress, Stage, run
 from crossmargin.validation.challengers.walked import Walked, silent
 from crossmargin.validation.evidence.documents import FrontierLine

@@ -11,7 +11,7 @@ from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import moved_names, optioned
 from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.portfolio.book import Book
-from crossmargin.scenarios.calibration import require_factors
+from crossmargin.scenarios.calibrating.calibration import require_factors
 from crossmargin.scenarios.document import Joint
 from crossmargin.scenarios.grid import build_grid
 from crossmargin.scenarios.history import FactorHistory

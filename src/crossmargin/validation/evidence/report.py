@@ -31,7 +31,7 @@ from crossmargin.validation.evidence.documents import (
 from crossmargin.validation.evidence.scores import scores
 from crossmargin.validation.evidence.statistics import Judged
 from crossmargin.validation.evidence.windows import Window
-from crossmargin.validation.results import Conventions
+from crossmargin.validation.statistics.results import Conventions
 
 # Targets of a margin at 99 %: on public data the plain filter misses 99 % in crises, and article 28(b) of EMIR RTS
 # 153/2013 reaches 99.7 % with losses of 1.6 margins at 1.3 times its cost.

@@ -8,9 +8,9 @@ import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.validation.backtest import Forecast, Series
-from crossmargin.validation.comparison import confidence_set
 from crossmargin.validation.evidence.documents import ScoreLine, Scores
-from crossmargin.validation.scoring import diebold_mariano, fz0, pinball
+from crossmargin.validation.statistics.comparison import confidence_set
+from crossmargin.validation.statistics.scoring import diebold_mariano, fz0, pinball
 
 DATES_MIN = 60  # With fewer a difference of tail scores says nothing: less than one exception is expected.
 

@@ -11,15 +11,15 @@ from scipy import special
 
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
 from crossmargin.core.instant import format_instant
-from crossmargin.validation import coverage
 from crossmargin.validation.backtest import Forecast, Series
-from crossmargin.validation.distribution import berkowitz, berkowitz_tail
 from crossmargin.validation.evidence.documents import AccountLine, Group, Spread, Verdict
-from crossmargin.validation.independence import conditional_coverage, dynamic_quantile
 from crossmargin.validation.procyclicality import largest_increase, peak_to_trough
-from crossmargin.validation.results import Conventions, Tested
-from crossmargin.validation.scoring import long_run_variance, newey_west_lags
-from crossmargin.validation.shortfall import Predictive, acerbi_szekely, exceedance_residuals
+from crossmargin.validation.statistics import coverage
+from crossmargin.validation.statistics.distribution import berkowitz, berkowitz_tail
+from crossmargin.validation.statistics.independence import conditional_coverage, dynamic_quantile
+from crossmargin.validation.statistics.results import Conventions, Tested
+from crossmargin.validation.statistics.scoring import long_run_variance, newey_west_lags
+from crossmargin.validation.statistics.shortfall import Predictive, acerbi_szekely, exceedance_residuals
 
 SIGNIFICANCE: Final = 0.05
 EXACT_BELOW: Final = 0.005  # Up to this rate the chi-square of a count does not hold, and the binomial is used.

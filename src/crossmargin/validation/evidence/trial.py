@@ -18,9 +18,9 @@ from crossmargin.core.version import VERSION
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.recipe import Recipe
 from crossmargin.measures.reduce import Measure
-from crossmargin.scenarios.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
+from crossmargin.scenarios.calibrating.walk import walk
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.walk import walk
 from crossmargin.validation.backtest import Forecaster, Progress, Series, Stage, moves_between, realised_pnl, run
 from crossmargin.validation.challengers.fixed import fixed_grid
 from crossmargin.validation.challengers.refitted import refit_of, regularly
@@ -41,7 +41,7 @@ from crossmargin.validation.evidence.report import (
 )
 from crossmargin.validation.evidence.windows import Window
 from crossmargin.validation.predictive.adoption import verdict_among
-from crossmargin.validation.results import Conventions
+from crossmargin.validation.statistics.results import Conventions
 
 KEPT_MAX: Final = 24  # Accounts whose tails are kept for the tests that need them.
 SHOWN_MAX: Final = 6

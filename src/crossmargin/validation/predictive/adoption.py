@@ -18,9 +18,9 @@ from crossmargin.core.arrays import BoolArray, FloatArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.validation import check
 from crossmargin.validation.backtest import Forecast, Series
-from crossmargin.validation.comparison import confidence_set
 from crossmargin.validation.predictive.margin import NAME, Predicted, on_dates
-from crossmargin.validation.scoring import diebold_mariano, fz0
+from crossmargin.validation.statistics.comparison import confidence_set
+from crossmargin.validation.statistics.scoring import diebold_mariano, fz0
 
 Outcome: TypeAlias = Literal["wins", "leads", "trails", "loses"]
 DATES_MIN: Final = 5  # what a confidence set takes at least

@@ -16,7 +16,7 @@ from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import DAY_NS, YEAR_DAYS, format_instant
-from crossmargin.scenarios.calibrate import common_bars
+from crossmargin.scenarios.calibrating.calibrate import common_bars
 from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.validation.backtest import Series

@@ -1,0 +1,1 @@
+"""The comparison under rulebooks: command, tables and page."""

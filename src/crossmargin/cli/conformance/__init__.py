@@ -1,0 +1,1 @@
+"""Conformance with the reference vectors of other engines: command and tables."""

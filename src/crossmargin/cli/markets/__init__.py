@@ -1,0 +1,1 @@
+"""Markets built and checked: commands, report and page."""

@@ -1,0 +1,1 @@
+"""Rulebooks listed and chosen: command and tables."""

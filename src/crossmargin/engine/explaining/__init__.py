@@ -1,0 +1,1 @@
+"""Why a requirement is what it is, and what changes it."""

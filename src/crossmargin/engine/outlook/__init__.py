@@ -1,0 +1,1 @@
+"""What may come and what came: forecasts, reverse stress, replays."""

@@ -1,0 +1,1 @@
+"""Recipes fitted to histories, as data, and the scenarios they give."""

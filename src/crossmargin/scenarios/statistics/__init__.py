@@ -1,0 +1,1 @@
+"""Volatility, tails and dependence, as formulas on arrays."""

@@ -1,0 +1,1 @@
+"""Tests and scores of forecasts, as formulas on arrays."""

@@ -1,0 +1,69 @@
+"""A walk says after every bar what a calibration of the history cut there says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossmargin.core.instant import DAY_NS
+from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibrated import build_calibrated
+from crossmargin.scenarios.calibrating.calibration import CorrelationStress, HorizonRule, Scale, TailRule
+from crossmargin.scenarios.calibrating.walk import walk
+from crossmargin.scenarios.history import build_history
+from tests.scenarios.calibrating.test_calibrate import NAMES, history
+
+SCALE = Scale(stressed_weight=0.25, floor=0.9)
+SPECS = (
+    CalibrationSpec(lookback=100, scale=SCALE, regime=True, stress_bars=40, default_proxy="spot:BTC", least_bars=30),
+    CalibrationSpec(lookback=60, filter="none", stress_bars=40),
+    CalibrationSpec(lookback=60, filter="none", stress_bars=40, scale=SCALE),
+    CalibrationSpec(lookback=60, horizon_bars=3, stress_bars=40),
+    CalibrationSpec(lookback=60, horizon_bars=3, horizon_rule="bootstrap", draws=200, seed=3),
+    CalibrationSpec(lookback=150, marginals="spliced", tails=TailRule(share=0.2), horizon_bars=2),
+    CalibrationSpec(lookback=150, filter="none", marginals="spliced", tails=TailRule(share=0.2)),
+    CalibrationSpec(lookback=100, stressed_share=0.25, stress_bars=30, default_proxy="spot:BTC", least_bars=30),
+    CalibrationSpec(lookback=60, correlation_stress=CorrelationStress(), horizon_bars=2),
+    CalibrationSpec(method="monte_carlo", lookback=120, draws=256, seed=2),
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from(SPECS), st.integers(220, 398), st.integers(0, 3), st.sampled_from([0, 150]))
+def test_it_equals_the_calibration_of_the_cut_history(spec: CalibrationSpec, move: int, seed: int, listed: int) -> None:
+    told = history(seed, listed=listed if spec.default_proxy else 0)
+    found = walk(told, spec).columns(move)
+    cut = told.until(int(told.close_ns[move + 1]))
+    expected = build_calibrated(calibrate(cut, spec), NAMES)
+    np.testing.assert_allclose(found, expected.shock, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(walk(told, spec).weights(move), expected.weight, rtol=1e-12)
+
+
+def test_a_law_that_is_refitted_now_and_then_is_older_and_never_newer() -> None:
+    told, spec = history(), CalibrationSpec(lookback=150, marginals="spliced", tails=TailRule(share=0.2))
+    often, seldom = walk(told, spec), walk(told, spec, refit=20)
+    np.testing.assert_array_equal(often.columns(240), seldom.columns(240))
+    assert np.abs(often.columns(259) - seldom.columns(259)).max() > 0.0
+
+
+@pytest.mark.parametrize("rule", ["overlapping", "square_root"])
+@pytest.mark.parametrize("bars", [1, 4])
+def test_what_happened_is_the_move_of_the_levels(bars: int, rule: HorizonRule) -> None:
+    told = history(listed=200)
+    found = walk(told, CalibrationSpec(lookback=60, horizon_bars=bars, horizon_rule=rule)).realised()
+    for t in (0, 210, 398 - bars):
+        relative = told.level[t + 1 + bars] / told.level[t + 1] - 1.0
+        np.testing.assert_allclose(found[:, t], relative, rtol=1e-9)
+    assert np.isnan(found[:, 399 - bars :]).all()
+    assert np.isnan(found[2, 150])
+
+
+def test_rewriting_the_future_changes_no_column() -> None:
+    told = history()
+    level = told.level.copy()
+    level[301:] *= np.linspace(1.0, 5.0, 99)[:, None]
+    other = build_history(np.arange(1, 401) * DAY_NS, NAMES, level)
+    spec = SPECS[0]
+    np.testing.assert_array_equal(walk(told, spec).columns(299), walk(other, spec).columns(299))
