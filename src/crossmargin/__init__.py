@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from crossmargin.engine.model import RulebookModel as RulebookModel
     from crossmargin.engine.outlook.forecast import ForecastReport as ForecastReport
     from crossmargin.engine.outlook.forecast import forecast as forecast
+    from crossmargin.engine.outlook.replay import ReplayReport as ReplayReport
+    from crossmargin.engine.outlook.replay import replay as replay
     from crossmargin.engine.outlook.reverse import ReverseReport as ReverseReport
     from crossmargin.engine.outlook.reverse import reverse_stress as reverse_stress
     from crossmargin.engine.recipe import calibrated_model as calibrated_model
@@ -91,15 +93,16 @@ _HOME = {
         "UnreadableFile",
     ),
     "engine.accounts": ("margin_report",),
-    "engine.change": ("Previous",),
     "engine.compare": ("CompareReport", "compare"),
-    "engine.explain": ("explain",),
-    "engine.forecast": ("ForecastReport", "forecast"),
+    "engine.explaining.change": ("Previous",),
+    "engine.explaining.explain": ("explain",),
     "engine.margin": ("MarginResult", "margin"),
     "engine.model": ("ModelDocument", "RulebookModel"),
+    "engine.outlook.forecast": ("ForecastReport", "forecast"),
+    "engine.outlook.replay": ("ReplayReport", "replay"),
+    "engine.outlook.reverse": ("ReverseReport", "reverse_stress"),
     "engine.recipe": ("calibrated_model",),
     "engine.reports": ("ExplainReport", "MarginReport", "SimulateReport", "StressReport"),
-    "engine.reverse": ("ReverseReport", "reverse_stress"),
     "engine.ruled.margin": ("RuledMargin",),
     "engine.stress": ("stress",),
     "engine.whatif": ("simulate", "what_if"),
