@@ -207,8 +207,8 @@ class PositionLine(_Part, frozen=True, kw_only=True):
     """One position: greeks in USD and its share of the scan.
 
     `delta_usd` per 100 % move, `gamma_usd` change of delta per 1 % move, `vega_usd` per vol point, `theta_usd` per
-    day. `euler_usd` adds up to the scan (under a rulebook to its IM; None where the rule is not homogeneous, so that
-    no shares add up); `marginal_usd` is the requirement (IM) with it minus without it.
+    day. `euler_usd` adds up to the scan before factors (under a rulebook to its IM; None where the rule is not
+    homogeneous, so that no shares add up); `marginal_usd` is the requirement (IM) with it minus without it.
     """
 
     instrument: str

@@ -50,18 +50,28 @@ def excess(c: MarginCase, snapshot: Snapshot) -> np.ndarray:
 def test_euler_shares_add_up_to_the_scan_of_positions(c: MarginCase):
     """Collateral by rule, and no orders, so that the scan is that of the positions alone."""
     bare = tuple(replace(a, groups=tuple(replace(g, orders=()) for g in a.groups)) for a in c.accounts)
-    model = replace(c.model, scan=doc.Factor(initial=1.0), collateral=replace(c.model.collateral, mode="rule"))
-    c = c.changed(accounts=bare, model=model)
+    c = c.changed(accounts=bare, model=replace(c.model, collateral=replace(c.model.collateral, mode="rule")))
     shares = np.bincount(c.book.positions.owner, euler_shares(c.result), len(c.book.groups))
     by_rule = c.result.groups.initial[:, 8]
     size = 1e-11 * (1.0 + np.abs(c.book.positions.quantity) @ unit(c)[c.book.positions.instrument])
     portfolio = c.book.group_mode == 2
-    assert shares[portfolio] == pytest.approx(c.result.groups.initial[portfolio, 0], rel=1e-11, abs=size)
+    assert shares[portfolio] == pytest.approx(c.result.groups.scan_loss[portfolio], rel=1e-11, abs=size)
     assert (shares[~portfolio] <= by_rule[~portfolio] + size).all()  # brackets rise with size, and each starts anew
 
 
 def unit(c: MarginCase) -> np.ndarray:
     return np.asarray(np.abs(c.result.plan.pnl.values).max(axis=1) + c.result.plan.terms.exposure.notional)
+
+
+def test_shares_of_options_bought_add_up_to_the_scan_and_not_to_their_cap():
+    """Together they need what they are worth; the scan of which they have shares is what a fall takes from them."""
+    model = plain_model(scan=doc.Factor(initial=50.0, maintenance=1.0))
+    c = desk(account(group({CALL.id: 3.0, PUT.id: 1.0})), model=model)
+    found, value = c.result.groups, c.result.plan.terms.exposure.value
+    worth = sum(q * value[c.book.table.row[name]] for name, q in ((CALL.id, 3.0), (PUT.id, 1.0)))
+    assert found.initial[0].sum() == pytest.approx(worth, rel=1e-12)
+    assert 0.0 < found.scan_loss[0] < found.initial[0, 0] < 50.0 * found.scan_loss[0]
+    assert euler_shares(c.result).sum() == pytest.approx(found.scan_loss[0], rel=1e-11)
 
 
 def test_shares_inside_the_scenarios_are_those_of_the_worst_with_collateral():

@@ -31,8 +31,9 @@ def euler_shares(result: MarginResult) -> FloatArray:
 
     −q_i · Σ_s w_s R_is, the weights w being those with which the measure averages the group's own losses (one, on the
     worst scenario, for the worst case). Euler's theorem makes the shares add up, because the measure is homogeneous
-    (Tasche 1999). Collateral inside the scenarios has the rest. In groups by rule the share is the position's own
-    initial margin.
+    (Tasche 1999). What they add up to is `Requirements.scan_loss`: the measure itself, before factors, and before the
+    terms of options bought are scaled to their value, which is no risk. Collateral inside the scenarios has the rest.
+    In groups by rule the share is the position's own initial margin.
     """
     book, terms = result.book, result.plan.terms
     lines, share = book.positions, np.zeros(len(book.positions))
