@@ -85,7 +85,10 @@ def mark(c: Contract, market: Market) -> float:
     """The price of a contract today in quote currency: its own mark, or the forward for its expiry."""
     if c.id in market.marks:
         return market.marks[c.id]
-    return forward_now(market, market.underlyings[c.underlying], c.expiry)
+    u = market.underlyings[c.underlying]
+    if c.family == "perpetual":
+        return u.spot + u.basis * u.scale if u.normal else u.spot * math.exp(u.basis)
+    return forward_now(market, u, c.expiry)
 
 
 def option_value(c: Contract, market: Market, scenario: Scenario, sticky: float) -> float:
@@ -148,7 +151,8 @@ def gain(c: Contract, market: Market, scenario: Scenario) -> float:
         return bond_future_gain(c, market, scenario)
     u, before = market.underlyings[c.underlying], mark(c, market)
     after = moved_price(market, u, before, c.expiry, scenario)
-    daily = u.funding_daily if c.family == "perpetual" else 0.0
+    shifted = u.funding_daily + scenario.moves.get(f"funding:{u.name}", 0.0)
+    daily = shifted if c.family == "perpetual" else 0.0
     if c.payout == "inverse":
         return c.multiplier * (1.0 / before - 1.0 / after - daily * scenario.days / before)
     return c.multiplier * (after - before - daily * scenario.days * before)

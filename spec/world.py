@@ -47,6 +47,7 @@ class Underlying:
     normal: bool
     scale: float
     funding_daily: float
+    basis: float
     uncertainty: float
     liquidity: Mapping[str, float] | None
 
@@ -134,6 +135,7 @@ def _underlying(u: dict[str, Any]) -> Underlying:
         normal=surface["kind"] == "normal",
         scale=float(surface["scale"] or 1.0),
         funding_daily=float(u["funding_daily"]),
+        basis=float(u.get("basis", 0.0)),
         uncertainty=(u["confidence_bps"] + u["dispersion_bps"]) / 1e4,
         liquidity=u["liquidity"],
     )
@@ -212,10 +214,16 @@ def forward_now(market: Market, u: Underlying, expiry: int | None) -> float:
 
 
 def moved_price(market: Market, u: Underlying, price: float, expiry: int | None, scenario: Scenario) -> float:
-    """A price for delivery at `expiry` after the scenario: P(1 + x)e^{cT}, or P + x·scale in the normal model."""
+    """A price for delivery at `expiry` after the scenario: P(1 + x)e^{cT}, or P + x·scale in the normal model.
+
+    A perpetual, which has none, moves by its basis b: P(1 + x)e^b, or P + (x + b)·scale.
+    """
     x = scenario.moves.get(u.factor, 0.0)
+    basis = scenario.moves.get(f"basis:{u.name}", 0.0) if expiry is None else 0.0
     if u.normal:
-        return price + x * u.scale
+        return price + (x + basis) * u.scale
+    if expiry is None:
+        return price * (1.0 + x) * math.exp(basis)
     tenor = years(market, expiry)
     return price * (1.0 + x) * math.exp(curve_move(scenario, f"fwd:{u.name}", tenor) * tenor)
 

@@ -101,6 +101,7 @@ def underlyings(draw: st.DrawFn, name: str, *, as_of_ms: int) -> doc.Underlying:
         spot=spot,
         quote=draw(st.sampled_from(quotes)),
         funding_daily=draw(numbers(-0.01, 0.01)),
+        basis=draw(st.just(0.0) | numbers(-0.05, 0.05)),
         confidence_bps=draw(numbers(0.0, 50.0)),
         dispersion_bps=draw(numbers(0.0, 50.0)),
         forwards=tuple(points),
@@ -339,7 +340,8 @@ def has_nodes(factor: str) -> bool:
 
 def factor_names(market: doc.MarketDocument) -> set[str]:
     """Every factor of a market, without nodes."""
-    names = {f"{u.kind}:{u.name}" for u in market.underlyings} | {f"fwd:{u.name}" for u in market.underlyings}
+    names = {f"{u.kind}:{u.name}" for u in market.underlyings}
+    names |= {f"{kind}:{u.name}" for u in market.underlyings for kind in ("fwd", "basis", "funding")}
     with_surface = [u.name for u in market.underlyings if u.surface is not None]
     names |= {f"{kind}:{name}" for name in with_surface for kind in ("vol", "skew", "smile")}
     names |= {f"peg:{a.name}" for a in market.assets if a.reference != a.name}
@@ -353,6 +355,8 @@ def moves_of(factor: str) -> st.SearchStrategy[float]:
     low, high = {
         "vol": (-0.9, 2.0),
         "fwd": (-0.3, 0.3),
+        "basis": (-0.1, 0.1),
+        "funding": (-0.05, 0.05),
         "rate": (-0.03, 0.05),
         "skew": (-0.4, 0.4),
         "smile": (-0.4, 0.4),

@@ -110,7 +110,7 @@ def test_what_is_left_still_and_what_was_filled_is_named():
     found = provenance(desk(account(group({CALL.id: 1.0, ETH_PERP.id: 1.0})), model=model).result).sampling
     assert found is not None
     carry_and_smile = {"fwd:BTC", "fwd:ETH", "skew:BTC", "smile:BTC"}
-    assert set(found.unmoved) == carry_and_smile | {"peg:USDC", "rate:USD"}
+    assert set(found.unmoved) == carry_and_smile | {"basis:ETH", "funding:ETH", "peg:USDC", "rate:USD"}
     assert model.calibration is not None
     filled = model.calibration.factors[1]
     assert found.proxied == (

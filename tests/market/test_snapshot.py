@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, MissingFactors
-from crossmargin.instruments.table import InstrumentTable, PayoutCode
-from crossmargin.instruments.terms import Future
+from crossmargin.instruments.table import InstrumentTable, PayoutCode, build_table
+from crossmargin.instruments.terms import Future, Perpetual
 from crossmargin.market import document as doc
 from crossmargin.market.build import build_snapshot
 from crossmargin.market.snapshot import Snapshot, bump, factors_of, normal_scale
@@ -73,6 +73,7 @@ def test_the_hash_knows_every_figure_and_not_the_source():
     again = msgspec.structs.replace(document, source="elsewhere")
     assert build_snapshot(again).hash == WORLD.hash
     moves = [{"spot:BTC": 1e-12}, {"peg:WBTC": 1e-12}, {"rate:USD": 1e-12}, {"vol:BTC": 1e-12}, {"fwd:BTC": 1e-9}]
+    moves += [{"basis:BTC": 1e-9}, {"funding:BTC": 1e-9}]
     assert len({WORLD.hash, *(bump(WORLD, m).hash for m in moves)}) == 1 + len(moves)
 
 
@@ -135,6 +136,22 @@ def test_a_carry_on_a_flat_curve_moves_every_forward():
     future = Future(id="F", underlying="BTC", payout="linear", settle="USDT", expiry=EXPIRY)
     gain = unit_pnl(market(BTC, assets=ASSETS), future, {"fwd:BTC": 0.1})
     assert gain == pytest.approx(50_000.0 * math.expm1(0.1) * 0.99, rel=1e-12)
+
+
+def test_a_basis_moves_perpetuals_marked_or_not_and_funding_what_they_pay():
+    prices = {"P": 50_100.0, "F": 51_000.0}
+    named = tuple(doc.Mark(instrument=i, underlying="BTC", price=price) for i, price in prices.items())
+    told = build_snapshot(market(underlying("BTC", 50_000.0, basis=0.01, funding_daily=0.001), marks=named))
+    terms = [Perpetual(id=i, underlying="BTC", payout="linear", settle="USDC") for i in ("P", "Q")]
+    dated = Future(id="F", underlying="BTC", payout="linear", settle="USDC", expiry=EXPIRY)
+    table = build_table([*terms, dated], now_ns=told.time_ns)
+    assert marks(table, told).price == pytest.approx([50_100.0, 50_000.0 * math.exp(0.01), 51_000.0], rel=1e-14)
+    moved = bump(bump(told, {"basis:BTC": 0.02, "funding:BTC": 0.003}), {"basis:BTC": -0.05})
+    apart = math.exp(-0.03)
+    expected = [50_100.0 * apart, 50_000.0 * math.exp(-0.02), 51_000.0]
+    assert marks(table, moved).price == pytest.approx(expected, rel=1e-14)
+    assert moved.underlyings["BTC"].funding_daily == pytest.approx(0.004)
+    assert moved.hash != told.hash
 
 
 def test_moves_that_nothing_holds_are_missing_factors():

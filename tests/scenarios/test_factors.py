@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput, UnknownName
-from crossmargin.scenarios.factors import ABSOLUTE_KINDS, CURVE_KINDS, KINDS, RELATIVE_KINDS, parse_factor, parse_tenor
+from crossmargin.scenarios.factors import (
+    ABSOLUTE_KINDS,
+    CURVE_KINDS,
+    KINDS,
+    PERPETUAL_KINDS,
+    RELATIVE_KINDS,
+    parse_factor,
+    parse_tenor,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,15 +35,19 @@ def test_parts_of_a_name(text: str, kind: str, name: str, years: float):
 def test_every_kind_moves_in_one_way():
     assert set(RELATIVE_KINDS) & set(ABSOLUTE_KINDS) == set()
     assert set(CURVE_KINDS) <= set(KINDS)
+    assert set(PERPETUAL_KINDS) <= set(ABSOLUTE_KINDS)
 
 
 @pytest.mark.parametrize("text", ["", "BTC", "spot", "spot:", "price:BTC", ":BTC", "SPOT:BTC", "vol::30d", "peg::"])
 def test_what_has_no_known_kind_or_no_name_is_refused(text: str):
-    with pytest.raises(UnknownName, match=r"here: factor is .* backing:NAME, bond:NAME"):
+    with pytest.raises(UnknownName, match=r"here: factor is .* backing:NAME, basis:NAME"):
         parse_factor(text, where="here")
 
 
-@pytest.mark.parametrize("text", ["spot:BTC:30d", "peg:USDC:1y", "skew:BTC:30d", "smile:BTC:7d", "fx:EUR:"])
+@pytest.mark.parametrize(
+    "text",
+    ["spot:BTC:30d", "peg:USDC:1y", "skew:BTC:30d", "smile:BTC:7d", "fx:EUR:", "basis:BTC:30d", "funding:BTC:8d"],
+)
 def test_a_node_behind_a_single_number_is_refused(text: str):
     with pytest.raises(InvalidInput, match="only fwd, vol, rate have tenors"):
         parse_factor(text, where="here")

@@ -65,6 +65,43 @@ def test_funding_is_paid_over_the_horizon_by_perpetuals_alone():
     assert unit_pnl(WORLD, future, {}, days=3.0) == 0.0
 
 
+def test_funding_is_paid_at_the_rate_of_the_scenario():
+    # 0.1 % a day and 0.2 % more, of 50,000 over three days: 450 USDC. Over no time nothing is paid.
+    assert unit_pnl(WORLD, perpetual("linear", "USDC"), {"funding:BTC": 0.002}, days=3.0) == pytest.approx(-450.0)
+    paid = unit_pnl(WORLD, perpetual("inverse", "BTC", 10_000.0), {"funding:BTC": -0.004}, days=3.0)
+    assert paid == pytest.approx(90.0)
+    assert unit_pnl(WORLD, perpetual("linear", "USDC"), {"funding:BTC": 0.002}) == 0.0
+
+
+def test_a_perpetual_alone_feels_its_basis():
+    # A perpetual 1 % nearer to the sky than its spot: 50,000·(e^0.01 − 1); a dated future and the spot feel nothing.
+    assert unit_pnl(WORLD, perpetual("linear", "USDC"), {"basis:BTC": 0.01}) == pytest.approx(5e4 * math.expm1(0.01))
+    future = Future(id="F", underlying="BTC", payout="linear", settle="USDC", expiry=QUARTER)
+    for terms in (future, Spot(id="S", asset="BTC")):
+        assert unit_pnl(WORLD, terms, {"basis:BTC": 0.01}) == 0.0
+    crude = underlying("CL", -5.0, kind="index", surface=flat_surface(0.4, scale=30.0))
+    assert unit_pnl(market(crude), perpetual("linear", "USD", name="CL"), {"basis:CL": 0.1}) == pytest.approx(3.0)
+
+
+@given(st.floats(-0.9, 3.0), st.floats(-0.1, 0.1), st.floats(-0.05, 0.05), st.floats(-0.05, 0.05), st.floats(0, 5))
+def test_spot_against_its_perpetual_depends_on_basis_and_funding_alone(
+    x: float, level: float, basis: float, funding: float, days: float
+):
+    """Long spot, short a perpetual of the same value N: −N((1 + x)(e^b − 1) − (r + f)·h), 0 where neither moves."""
+    told = market(underlying("BTC", 50_000.0, funding_daily=0.001, basis=level))
+    units = math.exp(-level)
+
+    def gain(shocks: dict[str, float], days: float) -> float:
+        short = unit_pnl(told, perpetual("linear", "USD"), shocks, days=days)
+        return unit_pnl(told, Spot(id="S", asset="BTC"), shocks, days=days) - units * short
+
+    limit = 1e-12 * 50_000.0
+    assert abs(gain({"spot:BTC": x}, 0.0)) <= limit
+    found = gain({"spot:BTC": x, "basis:BTC": basis, "funding:BTC": funding}, days)
+    expected = -50_000.0 * ((1.0 + x) * math.expm1(basis) - (0.001 + funding) * days)
+    assert found == pytest.approx(expected, rel=1e-10, abs=5.0 * limit)
+
+
 def test_a_future_feels_the_carry_to_its_expiry():
     # A carry of 20 % over a quarter multiplies by e^0.05; it does not move what never expires.
     future = Future(id="F", underlying="BTC", payout="linear", settle="USDC", expiry=QUARTER)

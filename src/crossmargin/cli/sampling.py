@@ -11,6 +11,8 @@ from crossmargin.engine.reports import Sampling
 
 _KINDS: Final = {
     "fwd": "carry",
+    "basis": "perpetual basis",
+    "funding": "funding",
     "vol": "volatility",
     "skew": "skew",
     "smile": "smile",

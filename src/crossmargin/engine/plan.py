@@ -23,7 +23,7 @@ from crossmargin.market.snapshot import USD, Snapshot, factors_of
 from crossmargin.portfolio.book import Book, Mode, bucket_names
 from crossmargin.scenarios.calibrating.calibrated import build_calibrated
 from crossmargin.scenarios.calibrating.implied import at_market
-from crossmargin.scenarios.factors import PRICE_KINDS, parse_factor
+from crossmargin.scenarios.factors import PERPETUAL_KINDS, PRICE_KINDS, parse_factor
 from crossmargin.scenarios.grid import build_grid
 from crossmargin.scenarios.scenario_set import ScenarioSet, concat
 from crossmargin.valuation.marks import ladder_names, missing_factors
@@ -85,6 +85,11 @@ def optioned(table: InstrumentTable) -> set[str]:
     return {table.underlyings[i] for i in np.unique(table.underlying[table.family == Family.OPTION])}
 
 
+def perpetual(table: InstrumentTable) -> set[str]:
+    """The underlyings on which the table has perpetuals."""
+    return {table.underlyings[i] for i in np.unique(table.underlying[table.family == Family.PERPETUAL])}
+
+
 def replan(ready: Plan, snapshot: Snapshot) -> Plan:
     """The same plan in a moved market: the same relative scenarios, everything else made again."""
     return _applied(ready.table, snapshot, ready.model, ready.scenarios, ready.by_rule, 1)
@@ -123,7 +128,7 @@ def moved_names(table: InstrumentTable, snapshot: Snapshot) -> tuple[set[str], s
     for terms in table.ladders.values():
         for factor in ladder_names(terms.deltas, terms.gammas):
             kind, name, _ = parse_factor(factor, where=terms.id)
-            if kind in (*PRICE_KINDS, "fwd", "vol", "skew", "smile"):
+            if kind in (*PRICE_KINDS, *PERPETUAL_KINDS, "fwd", "vol", "skew", "smile"):
                 names.add(name)
     names &= held.keys()
     waiting, assets = set(table.assets) | {held[name].quote for name in names}, set[str]()

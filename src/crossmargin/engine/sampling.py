@@ -10,7 +10,7 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.engine.margin import MarginResult, inside_scenarios, with_collateral
-from crossmargin.engine.plan import Plan, moved_names, optioned
+from crossmargin.engine.plan import Plan, moved_names, optioned, perpetual
 from crossmargin.engine.reports import Proxied, Sampling
 from crossmargin.instruments.table import InstrumentTable
 from crossmargin.margin.scan import losses_with_orders, measure_of
@@ -18,6 +18,7 @@ from crossmargin.market.snapshot import Snapshot, factors_of
 from crossmargin.measures.tail import estimate_tail
 from crossmargin.portfolio.book import Mode
 from crossmargin.scenarios.calibrating.calibration import Calibration
+from crossmargin.scenarios.factors import PERPETUAL_KINDS
 
 CELLS: Final = 4_000_000  # group × scenario whose losses are stored at once: 32 MB
 
@@ -67,6 +68,7 @@ def _felt(table: InstrumentTable, snapshot: Snapshot) -> set[str]:
     names, assets = moved_names(table, snapshot)
     held = {snapshot.underlyings[name].factor for name in names} | {f"fwd:{name}" for name in names}
     held |= {f"{kind}:{name}" for kind in ("vol", "skew", "smile") for name in optioned(table) & names}
+    held |= {f"{kind}:{name}" for kind in PERPETUAL_KINDS for name in perpetual(table) & names}
     held |= {f"peg:{asset}" for asset in assets} | {f"backing:{snapshot.assets[asset].backing}" for asset in assets}
     return {factor for factor in factors_of(snapshot) if factor in held or factor.startswith("rate:")}
 

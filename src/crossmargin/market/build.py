@@ -116,6 +116,7 @@ def _underlying(u: doc.Underlying, time_ns: int, where: str) -> Underlying:
         surface=_surface(u.surface, time_ns, f"{where}: surface") if u.surface else None,
         liquidity=_liquidity(u.liquidity, f"{where}: liquidity") if u.liquidity else None,
         funding_daily=check.within(u.funding_daily, "daily funding", -1.0, 1.0, where=where),
+        basis=check.within(u.basis, "basis", -1.0, 1.0, where=where),
         uncertainty=sum(uncertainty) / 1e4,
     )
 

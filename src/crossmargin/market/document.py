@@ -65,7 +65,8 @@ class Underlying(_Part, frozen=True, kw_only=True):
 
     `kind` names the factor (`spot:BTC`, `index:SPX`, `fx:EUR`, `bond:TY`); `risk_class` the row of the model that
     says how far it moves; `quote` the asset its price is counted in; `funding_daily` what a long perpetual pays a day
-    (decimal); `confidence_bps` and `dispersion_bps` the oracle's half width and the disagreement of its sources.
+    (decimal); `basis` the log of the perpetual over `spot`, for perpetuals without a mark of their own;
+    `confidence_bps` and `dispersion_bps` the oracle's half width and the disagreement of its sources.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Underlying(_Part, frozen=True, kw_only=True):
     spot: float
     quote: str = "USD"
     funding_daily: float = 0.0
+    basis: float = 0.0
     confidence_bps: float = 0.0
     dispersion_bps: float = 0.0
     forwards: tuple[ForwardPoint, ...] = ()

@@ -33,7 +33,11 @@ class Liquidity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Underlying:
-    """A price in `quote` with its forward curve, surface, liquidity and oracle width (`uncertainty`, decimal)."""
+    """A price in `quote` with its forward curve, surface, liquidity and oracle width (`uncertainty`, decimal).
+
+    `basis` is the log of a perpetual without a mark over the spot (in units of the surface's scale where prices may be
+    negative), `funding_daily` what a long one pays a day.
+    """
 
     name: str
     kind: Kind
@@ -44,6 +48,7 @@ class Underlying:
     liquidity: Liquidity | None
     funding_daily: float
     uncertainty: float
+    basis: float = 0.0
 
     @property
     def spot(self) -> float:
@@ -70,10 +75,14 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """The mark of a linear instrument in quote currency, and the underlying with which it moves."""
+    """The mark of a linear instrument in quote currency, and the underlying with which it moves.
+
+    `basis_move` is what a perpetual's basis has moved by since it was marked; a dated future feels none of it.
+    """
 
     underlying: str
     price: float
+    basis_move: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,7 +147,8 @@ def bump(snapshot: Snapshot, moves: Mapping[str, float]) -> Snapshot:
 
     Price factors move relatively and take their curve and the marks on them along (absolutely, in units of the
     surface's scale, where prices may be negative); `peg:` and `backing:` move the assets; `rate:CCY` shifts a zero
-    curve, `fwd:NAME` the carry (of the curve, not of marks) and `vol:NAME` scales a surface. Raises `MissingFactors`
+    curve, `fwd:NAME` the carry (of the curve, not of marks), `vol:NAME` scales a surface, `basis:NAME` moves perpetuals
+    against their spot and `funding:NAME` what they pay. Raises `MissingFactors`
     for a factor it lacks, `InvalidInput` for a move that is not finite or takes a price below zero, and for `skew:`
     and `smile:`, which leave no SVI smile behind.
     """
@@ -166,6 +176,7 @@ def bump(snapshot: Snapshot, moves: Mapping[str, float]) -> Snapshot:
         name: Mark(
             underlying=m.underlying,
             price=float(_moved_price(m.price, snapshot.underlyings[m.underlying], moves)),
+            basis_move=m.basis_move + moves.get(f"basis:{m.underlying}", 0.0),
         )
         for name, m in snapshot.marks.items()
     }
@@ -176,7 +187,7 @@ def factors_of(snapshot: Snapshot) -> Iterable[str]:
     """Every factor that `snapshot` holds, without tenor nodes."""
     for name, u in snapshot.underlyings.items():
         yield u.factor
-        yield f"fwd:{name}"
+        yield from (f"{kind}:{name}" for kind in ("fwd", "basis", "funding"))
         if u.surface is not None:
             yield from (f"{kind}:{name}" for kind in ("vol", "skew", "smile"))
     for name, asset in snapshot.assets.items():
@@ -222,4 +233,10 @@ def _moved_underlying(u: Underlying, moves: Mapping[str, float]) -> Underlying:
             )
         params = surface.params * np.asarray([vol * vol, vol * vol, 1.0, 1.0, 1.0])
         surface = replace(surface, params=frozen(params))
-    return replace(u, curve=moved, surface=surface)
+    return replace(
+        u,
+        curve=moved,
+        surface=surface,
+        basis=u.basis + moves.get(f"basis:{u.name}", 0.0),
+        funding_daily=u.funding_daily + moves.get(f"funding:{u.name}", 0.0),
+    )

@@ -1,7 +1,9 @@
 """Names of risk factors, `kind:name[:node]`, and how each kind is moved.
 
-Prices, volatilities, pegs, backings and chains move relatively (0.1 is +10 %), carries, rates, skews and smiles
-absolutely (0.01 of a carry is one percent a year; a skew of 0.1 lifts the vol of a far call by 10 %).
+Prices, volatilities, pegs, backings and chains move relatively (0.1 is +10 %), carries, rates, skews, smiles, bases
+and fundings absolutely (0.01 of a carry is one percent a year; a skew of 0.1 lifts the vol of a far call by 10 %). A
+basis is the log of a perpetual over its spot, what `fwd` times the tenor is to a dated future; a funding is what a long
+perpetual pays a day, as a part of its value.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from crossmargin.core.errors import InvalidInput, UnknownName
 
 PRICE_KINDS: Final = ("spot", "index", "fx", "bond")
 RELATIVE_KINDS: Final = (*PRICE_KINDS, "vol", "peg", "backing", "chain")
-ABSOLUTE_KINDS: Final = ("fwd", "rate", "skew", "smile")
+ABSOLUTE_KINDS: Final = ("fwd", "rate", "skew", "smile", "basis", "funding")
+PERPETUAL_KINDS: Final = ("basis", "funding")  # what perpetuals alone depend on
 KINDS: Final = RELATIVE_KINDS + ABSOLUTE_KINDS
 CURVE_KINDS: Final = ("fwd", "vol", "rate")  # these move by tenor; every other kind is one number
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?")

@@ -10,7 +10,7 @@ import numpy as np
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
-from crossmargin.market.snapshot import USD, Snapshot, factors_of
+from crossmargin.market.snapshot import USD, Snapshot, factors_of, normal_scale
 from crossmargin.scenarios.factors import parse_factor
 
 LINEAR_FAMILIES = (Family.PERPETUAL, Family.FUTURE, Family.BOND_FUTURE)
@@ -19,9 +19,10 @@ LINEAR_FAMILIES = (Family.PERPETUAL, Family.FUTURE, Family.BOND_FUTURE)
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Marks:
     """`price` [instrument] in quote currency: the mark, or the curve's forward where no mark is given (also for an
-    option, which is valued on it); NaN for sensitivities, which have none. `settle_usd` is the USD price of the
-    settlement asset. `notional_usd` is that of one contract, without sign: m·P in quote currency, m·P of the
-    settlement asset for a quanto, m of quote currency for an inverse future, zero for sensitivities.
+    option, which is valued on it), for a perpetual spot · exp(basis); NaN for sensitivities, which have none.
+    `settle_usd` is the USD price of the settlement asset. `notional_usd` is that of one contract, without sign: m·P in
+    quote currency, m·P of the settlement asset for a quanto, m of quote currency for an inverse future, zero for
+    sensitivities.
     """
 
     price: FloatArray
@@ -93,17 +94,18 @@ def marks(table: InstrumentTable, snapshot: Snapshot) -> Marks:
     """
     _require_names(table, snapshot)
     _require_coins(table, snapshot)
-    price = np.full(len(table), np.nan)
+    price, basis = np.full(len(table), np.nan), np.zeros(len(table))
     quote_usd = np.ones(len(table))
     for code, name in enumerate(table.underlyings):
         rows = np.flatnonzero(table.underlying == code)
         if name in snapshot.underlyings:
             u = snapshot.underlyings[name]
-            price[rows] = u.curve(table.expiry_ns[rows])
+            price[rows], basis[rows] = u.curve(table.expiry_ns[rows]), u.basis
             quote_usd[rows] = snapshot.asset_price(u.quote)
     for i, name in enumerate(table.ids):
         if name in snapshot.marks:
-            price[i] = _checked_mark(table, snapshot, i)
+            price[i], basis[i] = _checked_mark(table, snapshot, i), snapshot.marks[name].basis_move
+    price = _with_basis(table, snapshot, price, basis)
     settle_usd = np.asarray([snapshot.asset_price(a) for a in table.assets])[table.settle] if len(table) else price
     spot_rows = table.family == Family.SPOT
     ladders = table.family == Family.SENSITIVITIES
@@ -114,6 +116,17 @@ def marks(table: InstrumentTable, snapshot: Snapshot) -> Marks:
     linear_notional = table.multiplier * np.nan_to_num(price) * unit_usd
     notional = np.where(inverse_future, table.multiplier * quote_usd, linear_notional)
     return Marks(price=frozen(price), settle_usd=frozen(settle_usd), notional_usd=frozen(np.abs(notional)))
+
+
+def _with_basis(table: InstrumentTable, snapshot: Snapshot, price: FloatArray, basis: FloatArray) -> FloatArray:
+    """Prices of perpetuals `basis` [instrument] away: in logs, or by units of scale where prices may be negative."""
+    moved = np.flatnonzero((table.family == Family.PERPETUAL) & (basis != 0.0))
+    found = price.copy()
+    for row in moved:
+        u = snapshot.underlyings[table.underlyings[table.underlying[row]]]
+        away = basis[row]
+        found[row] = price[row] * np.exp(away) if u.curve.lognormal else price[row] + away * normal_scale(u)
+    return found
 
 
 def _require_names(table: InstrumentTable, snapshot: Snapshot) -> None:

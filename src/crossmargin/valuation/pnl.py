@@ -112,12 +112,16 @@ def _linear_block(table: InstrumentTable, world: World, price: Marks, rows: Inde
 
 
 def _funding(table: InstrumentTable, world: World, price: Marks, rows: IndexArray, inverse: BoolArray) -> FloatArray:
-    """Funding that a long perpetual is expected to pay over the horizon, per unit of its multiplier."""
-    rate = np.asarray([world.snapshot.underlyings[table.underlyings[u]].funding_daily for u in table.underlying[rows]])
-    rate = np.where(table.family[rows] == Family.PERPETUAL, rate, 0.0)
+    """Funding that a long perpetual pays over the horizon at the scenario's daily rate, per unit of its multiplier."""
+    paid = np.zeros((len(rows), len(world.scenarios)))
     with np.errstate(divide="ignore"):
         base = np.where(inverse[:, 0], 1.0 / price.price[rows], price.price[rows])
-    return np.asarray((rate * base)[:, None] * world.scenarios.horizon_days)
+    for code in np.unique(table.underlying[rows]):
+        here = np.flatnonzero((table.underlying[rows] == code) & (table.family[rows] == Family.PERPETUAL))
+        u = world.snapshot.underlyings[table.underlyings[code]]
+        rate = u.funding_daily + world.scenarios.row(f"funding:{u.name}")
+        paid[here] = base[here, None] * (rate * world.scenarios.horizon_days)
+    return paid
 
 
 def _forward_value(table: InstrumentTable, world: World, rows: IndexArray) -> FloatArray:

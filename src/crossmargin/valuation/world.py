@@ -51,14 +51,17 @@ class World:
     def log_move(self, u: Underlying, expiry_ns: IntArray) -> FloatArray:
         """ln(F'/F) [expiry, scenario]: the price move and the carry move over the time to expiry.
 
-        In the normal model (F' − F)/scale; carry shocks do not apply to it. `NEVER_NS` is a perpetual: no carry.
+        In the normal model (F' − F)/scale; carry shocks do not apply to it. `NEVER_NS` is a perpetual: it has no carry,
+        and moves by its basis instead.
         """
         move = self.spot_move(u)
+        perpetual = (np.asarray(expiry_ns) == NEVER_NS)[:, None]
+        basis = np.where(perpetual, self.scenarios.row(f"basis:{u.name}"), 0.0)
         if not u.curve.lognormal:
-            return np.broadcast_to(move, (len(expiry_ns), len(move))).copy()
+            return np.asarray(move + basis)
         tenor = self.tenor_years(expiry_ns)
         carry = self.scenarios.shock_at("fwd", u.name, tenor)
-        return np.log1p(move)[None, :] + carry * tenor[:, None]
+        return np.asarray(np.log1p(move)[None, :] + carry * tenor[:, None] + basis)
 
     def tenor_years(self, expiry_ns: IntArray) -> FloatArray:
         """Years to expiry at the snapshot [expiry]; zero for `NEVER_NS`."""

@@ -131,7 +131,8 @@ def test_what_is_missing_is_refused_and_held_still_only_by_name():
     report = replay(c.book, c.snapshot, c.model, told, [START], settings=held)
     assert "vol:BTC" in report.still
     assert "peg:USDC" in report.still
-    assert set(report.unmoved) == {"fwd:BTC", "fwd:ETH", "skew:BTC", "smile:BTC", "rate:USD"}
+    perpetual = {f"{kind}:{name}" for kind in ("basis", "funding") for name in ("BTC", "ETH")}
+    assert set(report.unmoved) == perpetual | {"fwd:BTC", "fwd:ETH", "skew:BTC", "smile:BTC", "rate:USD"}
     assert [p.factor for p in report.events[0].paths] == ["spot:BTC", "spot:ETH"]
     with pytest.raises(UnknownName, match="spot:XRP"):
         replay(c.book, c.snapshot, c.model, told, [START], settings=Settings(still=("spot:XRP",)))

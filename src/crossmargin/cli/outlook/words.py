@@ -117,7 +117,7 @@ def shock_words(move: FactorMove) -> str:
     kind = move.factor.split(":")[0]
     if kind in RELATIVE_KINDS:
         return percent(move.shock, plus=True)
-    if kind in ("rate", "fwd"):
+    if kind in ("rate", "fwd", "basis", "funding"):
         return label_text(f"{1e4 * move.shock:+,.0f} bp")
     return label_text(f"{move.shock:+.3f}")
 

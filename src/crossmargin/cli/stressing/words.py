@@ -32,6 +32,8 @@ def move_words(factor: str, move: float) -> str:
     words = percent(move, plus=True)
     if kind == "fwd":
         return f"carry {said} {words} a year"
+    if kind == "funding":
+        return f"funding {said} {percent(move, digits=3, plus=True)} a day"
     if kind in PRICE_KINDS:
         return f"{'every other ' + kind if name == '*' else said} {words}"
     return f"{kind} {said} {words}"

@@ -24,7 +24,7 @@ from crossmargin.engine.explaining.curves import account_pnl
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, in_force
 from crossmargin.engine.moved import dealt_at_marks, ladder_gains, parallel
-from crossmargin.engine.plan import Progress, moved_names, optioned, plan, replan
+from crossmargin.engine.plan import Progress, moved_names, optioned, perpetual, plan, replan
 from crossmargin.engine.recipe import Recipe, calibrated_model
 from crossmargin.engine.reports import Provenance
 from crossmargin.engine.reports import Status as StatusName
@@ -34,6 +34,7 @@ from crossmargin.margin.dynamic import CALL_TRIGGER, margin_calls
 from crossmargin.market.snapshot import Snapshot, bump, factors_of
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.episode import Episode, episode, sampled
+from crossmargin.scenarios.factors import PERPETUAL_KINDS
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.scenarios.scenario_set import Scenario, ScenarioSet, collect
 from crossmargin.valuation.marks import ladder_names
@@ -216,6 +217,7 @@ def _moved(
         remedy = "Add their history, or hold them still by name (--still), all of a kind as --still 'peg:*'."
         raise MissingFactors(missing, where="history", remedy=remedy)
     curves = {f"fwd:{name}" for name in names} | {f"rate:{currency}" for currency in snapshot.rates}
+    curves |= {f"{kind}:{name}" for kind in PERPETUAL_KINDS for name in perpetual(book.table) & names}
     movable = (needed | curves) & set(factors_of(snapshot)) - held
     moved = tuple(name for name in history.factors if _parallel_names([name]) <= movable)
     return moved, tuple(name for name in moved if _parallel_names([name]) <= needed)
@@ -226,6 +228,7 @@ def _relevant(book: Book, snapshot: Snapshot) -> set[str]:
     names, assets = moved_names(book.table, snapshot)
     felt = {snapshot.underlyings[name].factor for name in names} | {f"fwd:{name}" for name in names}
     felt |= {f"{kind}:{name}" for kind in ("vol", "skew", "smile") for name in optioned(book.table) & names}
+    felt |= {f"{kind}:{name}" for kind in PERPETUAL_KINDS for name in perpetual(book.table) & names}
     felt |= {factor for asset in assets for factor in snapshot.asset_factors(asset)}
     return felt & set(factors_of(snapshot)) | {f"rate:{currency}" for currency in snapshot.rates}
 
