@@ -8,8 +8,9 @@ from spec.proofs.trees import Record, account_leaf, parent, written
 
 HEAD = (
     "MarginStatement(uint64 epoch,uint64 asOfMs,bytes32 snapshot,bytes32 scenarioSet,bytes32 model,bytes32 book,"
-    "uint8 moneyDecimals,bytes32 rowsRoot,uint64 rows,bytes32 scenariosRoot,uint64 scenarios,bytes32 accountsRoot,"
-    "uint64 accounts,uint128 worstLossTotal,uint128 collateralTotal)"
+    "bytes32 registry,uint8 moneyDecimals,bytes32 rowsRoot,uint64 rows,bytes32 scenariosRoot,uint64 scenarios,"
+    "bytes32 accountsRoot,uint64 accounts,bytes32 claimsRoot,uint64 claims,uint128 worstLossTotal,"
+    "uint128 collateralTotal)"
 )
 
 
@@ -19,23 +20,26 @@ def digest(head: dict[str, Any]) -> bytes:
     numbers = {
         0: head["epoch"],
         1: head["as_of_ms"],
-        6: head["money_decimals"],
-        8: head["rows"],
-        10: head["scenarios"],
-        12: head["accounts"],
-        13: int(head["worst_loss_total"]),
-        14: int(head["collateral_total"]),
+        7: head["money_decimals"],
+        9: head["rows"],
+        11: head["scenarios"],
+        13: head["accounts"],
+        15: head["claims"],
+        16: int(head["worst_loss_total"]),
+        17: int(head["collateral_total"]),
     }
     hashes = {
         2: inputs["snapshot"],
         3: inputs["scenario_set"],
         4: inputs["model"],
         5: inputs["book"],
-        7: head["rows_root"][2:],
-        9: head["scenarios_root"][2:],
-        11: head["accounts_root"][2:],
+        6: inputs["registry"],
+        8: head["rows_root"][2:],
+        10: head["scenarios_root"][2:],
+        12: head["accounts_root"][2:],
+        14: head["claims_root"][2:],
     }
-    words = [numbers[i].to_bytes(32, "big") if i in numbers else bytes.fromhex(hashes[i]) for i in range(15)]
+    words = [numbers[i].to_bytes(32, "big") if i in numbers else bytes.fromhex(hashes[i]) for i in range(18)]
     structure = keccak_256(keccak_256(HEAD.encode()) + b"".join(words))
     domain = keccak_256(b"EIP712Domain(string name,string version)") + keccak_256(b"Crossmargin") + keccak_256(b"1")
     return keccak_256(b"\x19\x01" + keccak_256(domain) + structure)

@@ -89,6 +89,7 @@ def _check_inputs(head: Head) -> None:
         ("scenario set", inputs.scenario_set),
         ("model", inputs.model),
         ("book", inputs.book),
+        ("registry", inputs.registry),
     ):
         _bytes("0x" + text, 32, what)
     decimals = head.money_decimals
@@ -98,7 +99,12 @@ def _check_inputs(head: Head) -> None:
 def _check_head(head: Head, known: Trusted) -> None:
     """The head is the published one."""
     _check_inputs(head)
-    for what, root in (("rows", head.rows_root), ("scenarios", head.scenarios_root), ("accounts", head.accounts_root)):
+    for what, root in (
+        ("rows", head.rows_root),
+        ("scenarios", head.scenarios_root),
+        ("accounts", head.accounts_root),
+        ("claims", head.claims_root),
+    ):
         _bytes(root, 32, f"root of {what}")
     for what, total in (("worst losses", head.worst_loss_total), ("collateral", head.collateral_total)):
         _integer(total, 0, SUM_LIMIT, f"total of {what}")

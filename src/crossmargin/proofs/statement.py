@@ -16,25 +16,32 @@ import msgspec
 import numpy as np
 
 from crossmargin.core.errors import InvalidInput
+from crossmargin.proofs.claims import Claim, commit_claims
 from crossmargin.proofs.commitments import PnlCommitment, commit_pnl, positions_digests
 from crossmargin.proofs.quantise import IntegerBook, IntegerPnl, worst_losses
-from crossmargin.proofs.trees import Tree, commit_accounts, salt_for
+from crossmargin.proofs.trees import NOTHING, Tree, commit_accounts, salt_for
 from crossmargin.proofs.typed_hash import Domain, Field, struct_hash, typed_digest
 
 FORMAT: Final = "crossmargin-statement-1"
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """SHA-256 of what went in, as every result carries them: 64 hexadecimal digits each."""
+    """SHA-256 of what went in, as every result carries them: 64 hexadecimal digits each.
+
+    `registry` is zeros where no registry of assets went in."""
 
     snapshot: str
     scenario_set: str
     model: str
     book: str
+    registry: str = "00" * 32
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One epoch: what went in, what is committed, and the totals over all accounts."""
+    """One epoch: what went in, what is committed, and the totals over all accounts.
+
+    A contract hashes the same structure: `contracts/modules/report.vy`. `claims_root` is zeros where nothing is claimed
+    of a chain's state (`crossmargin.proofs.claims`)."""
 
     epoch: int
     as_of_ms: int
@@ -46,6 +53,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scenarios: int
     accounts_root: str
     accounts: int
+    claims_root: str = "0x" + "00" * 32
+    claims: int = 0
     worst_loss_total: str
     collateral_total: str
 
@@ -147,6 +156,7 @@ def head_digest(head: Head, domain: Domain | None = None) -> bytes:
         ("bytes32", "scenarioSet", _word(inputs.scenario_set)),
         ("bytes32", "model", _word(inputs.model)),
         ("bytes32", "book", _word(inputs.book)),
+        ("bytes32", "registry", _word(inputs.registry)),
         ("uint8", "moneyDecimals", head.money_decimals),
         ("bytes32", "rowsRoot", _word(head.rows_root.removeprefix("0x"))),
         ("uint64", "rows", head.rows),
@@ -154,6 +164,8 @@ def head_digest(head: Head, domain: Domain | None = None) -> bytes:
         ("uint64", "scenarios", head.scenarios),
         ("bytes32", "accountsRoot", _word(head.accounts_root.removeprefix("0x"))),
         ("uint64", "accounts", head.accounts),
+        ("bytes32", "claimsRoot", _word(head.claims_root.removeprefix("0x"))),
+        ("uint64", "claims", head.claims),
         ("uint128", "worstLossTotal", int(head.worst_loss_total)),
         ("uint128", "collateralTotal", int(head.collateral_total)),
     ]
@@ -179,10 +191,12 @@ def commit_epoch(
     accounts: Sequence[str],
     collateral: Sequence[int],
     secret: bytes,
+    claims: Sequence[Claim] = (),
 ) -> Epoch:
     """Commit to every account's positions, worst loss and collateral [account], both in quanta of money.
 
-    `secret` (32 bytes) makes the salts. Raises `InvalidInput` for amounts or totals out of range, `DuplicateName`."""
+    `secret` (32 bytes) makes the salts; `claims` say what storage collateral was counted from. Raises `InvalidInput`
+    for amounts or totals out of range, `DuplicateName`."""
     if len(accounts) != book.ptr.size - 1:
         raise InvalidInput(
             "accounts", where="epoch", value=len(accounts), limit=f"{book.ptr.size - 1}", remedy="Name each account."
@@ -194,6 +208,7 @@ def commit_epoch(
     salts = [salt_for(secret, account) for account in accounts]
     tree = commit_accounts(accounts, salts, positions_digests(book), [owed, collateral])
     committed = commit_pnl(pnl)
+    claimed = commit_claims(claims) if claims else None
     loss_total, collateral_total = tree.total
     head = Head(
         epoch=epoch,
@@ -206,6 +221,8 @@ def commit_epoch(
         scenarios=committed.scenarios.count,
         accounts_root=hexed(tree.root),
         accounts=tree.count,
+        claims_root=hexed(claimed.root if claimed else NOTHING),
+        claims=claimed.count if claimed else 0,
         worst_loss_total=str(loss_total),
         collateral_total=str(collateral_total),
     )
