@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,9 @@ from crossmargin.core.errors import InvalidInput, UnknownName
 from crossmargin.core.instant import DAY_NS
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate, common_bars, worst_stretch
 from crossmargin.scenarios.calibrating.calibrated import horizon_moves
-from crossmargin.scenarios.calibrating.calibration import FilterFit, Scale
+from crossmargin.scenarios.calibrating.calibration import Calibration, FilterFit, KindRule, Scale
 from crossmargin.scenarios.history import FactorHistory, build_history
+from crossmargin.scenarios.liquidity import LiquidityRule
 
 NAMES = ("spot:BTC", "spot:ETH", "spot:SOL")
 
@@ -30,6 +32,20 @@ def history(seed: int = 1, bars: int = 400, listed: int = 0) -> FactorHistory:
 
 def spec(**changes: object) -> CalibrationSpec:
     return CalibrationSpec(**{"lookback": 100, "default_proxy": "spot:BTC", **changes})  # type: ignore[arg-type] a test's own table of changes
+
+
+def test_rules_are_of_kinds_that_there_are() -> None:
+    with pytest.raises(UnknownName, match="kind of factor with a rule"):
+        spec(kinds={"bases": KindRule()})
+    with pytest.raises(InvalidInput, match="one that forecasts"):
+        spec(kinds={"spot": KindRule()}, liquidity=LiquidityRule())
+
+
+def test_a_model_fitted_before_there_were_rules_is_read() -> None:
+    told = msgspec.to_builtins(calibrate(history(), spec()))
+    for fit in told["factors"]:
+        del fit["scale"]
+    assert msgspec.convert(told, Calibration) == calibrate(history(), spec())
 
 
 @settings(deadline=None, max_examples=20)

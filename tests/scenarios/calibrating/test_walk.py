@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +13,9 @@ from hypothesis import strategies as st
 from crossmargin.core.instant import DAY_NS
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
 from crossmargin.scenarios.calibrating.calibrated import build_calibrated
-from crossmargin.scenarios.calibrating.calibration import CorrelationStress, HorizonRule, Scale, TailRule
+from crossmargin.scenarios.calibrating.calibration import CorrelationStress, HorizonRule, KindRule, Scale, TailRule
 from crossmargin.scenarios.calibrating.walk import walk
-from crossmargin.scenarios.history import build_history
+from crossmargin.scenarios.history import FactorHistory, build_history
 from tests.scenarios.calibrating.test_calibrate import NAMES, history
 
 SCALE = Scale(stressed_weight=0.25, floor=0.9)
@@ -39,6 +42,40 @@ def test_it_equals_the_calibration_of_the_cut_history(spec: CalibrationSpec, mov
     expected = build_calibrated(calibrate(cut, spec), NAMES)
     np.testing.assert_allclose(found, expected.shock, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(walk(told, spec).weights(move), expected.weight, rtol=1e-12)
+
+
+def with_basis(seed: int = 1, jump: int = 200) -> FactorHistory:
+    """Three prices, a basis of small moves with one jump and back, and a funding."""
+    told, draw = history(seed), np.random.default_rng(seed + 100)
+    basis = 0.0005 * draw.normal(size=len(told))
+    basis[jump] = 0.05
+    funding = 0.0003 + 0.0001 * np.cumsum(draw.normal(size=len(told)))
+    level = np.column_stack([told.level, basis, funding])
+    return build_history(told.close_ns, (*NAMES, "basis:BTC", "funding:BTC"), level)
+
+
+@pytest.mark.parametrize("rule", [KindRule(), KindRule(scale=Scale(stressed_weight=0.5, floor=1.5))])
+@pytest.mark.parametrize("base", ["ewma", "none"])
+def test_a_rule_of_a_kind_is_walked_as_it_is_fitted(rule: KindRule, base: Literal["ewma", "none"]) -> None:
+    told = with_basis()
+    spec = CalibrationSpec(lookback=100, filter=base, scale=SCALE, regime=True, kinds={"basis": rule})
+    for move in (230, 398):
+        fitted = calibrate(told.until(int(told.close_ns[move + 1])), spec)
+        expected = build_calibrated(fitted, told.factors).shock
+        np.testing.assert_allclose(walk(told, spec).columns(move), expected, rtol=1e-9, atol=1e-15)
+        others = msgspec.structs.replace(spec, kinds={})
+        np.testing.assert_array_equal(walk(told, others).columns(move)[:3], walk(told, spec).columns(move)[:3])
+
+
+def test_without_a_filter_a_jump_is_one_date_of_many_and_no_more() -> None:
+    told, plain = with_basis(), KindRule(scale=Scale(floor=1.0))
+    filtered = walk(told, CalibrationSpec(lookback=150, scale=Scale(floor=1.0)))
+    ruled = walk(told, CalibrationSpec(lookback=150, scale=Scale(floor=1.0), kinds={"basis": plain}))
+    before, after = (np.abs(ruled.columns(t)[3]) for t in (198, 201))
+    assert after.max() < 0.11  # the jump itself and the way back, at most at twice their size
+    assert np.sort(after)[-3] < 0.01  # every other date stays as small as it was
+    assert np.abs(filtered.columns(201)[3]).max() > 2.0 * after.max()
+    assert before.max() < 0.005
 
 
 def test_a_law_that_is_refitted_now_and_then_is_older_and_never_newer() -> None:

@@ -27,7 +27,7 @@ from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.core.instant import YEAR_DAYS
 from crossmargin.core.version import VERSION
 from crossmargin.engine.diagnosis import SHORTFALL, Diagnosis, FactorDiagnosis
-from crossmargin.scenarios.calibrating.calibrate import common_bars, variance_model
+from crossmargin.scenarios.calibrating.calibrate import common_bars, unfiltered, variance_model
 from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.scenarios.statistics.volatility import filter_history
@@ -120,10 +120,8 @@ def volatility_paths(calibration: Calibration, history: FactorHistory) -> tuple[
     whole = common_bars(history)
     moves, year = whole.moves(), math.sqrt(YEAR_DAYS / calibration.bar_days)
     filters = tuple(fit.filter for fit in calibration.factors)
-    if all(f.kind == "none" for f in filters):
-        path = np.broadcast_to([fit.now for fit in calibration.factors], moves.shape)
-    else:
-        path = np.sqrt(filter_history(variance_model(filters), moves).variance)
+    forecast = np.sqrt(filter_history(variance_model(filters), moves).variance)
+    path = np.where(unfiltered(filters), [fit.now for fit in calibration.factors], forecast)
     return whole.close_ns[1:], np.asarray(year * path)
 
 

@@ -21,6 +21,7 @@ from crossmargin.scenarios.calibrating.calibration import (
     Filter,
     FilterFit,
     HorizonRule,
+    KindRule,
     Marginals,
     Matrix,
     Method,
@@ -32,6 +33,7 @@ from crossmargin.scenarios.calibrating.calibration import (
 )
 from crossmargin.scenarios.calibrating.law import fit_law
 from crossmargin.scenarios.calibrating.stressed import worst_window
+from crossmargin.scenarios.factors import KINDS, PRICE_KINDS
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.scenarios.liquidity import LiquidityRule, market_stress
 from crossmargin.scenarios.statistics.fitting import OBSERVATIONS_MIN, Law, VolatilityFit, fit_volatility
@@ -59,7 +61,8 @@ class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     `law` is that of the innovations of GARCH. Spliced marginals have tails by the rule `tails`, draws a copula by the
     rule `dependence`. `stressed_share` is what the worst stretch of all factors together weighs as columns of its own,
     `correlation_stress` adds families of stressed correlations, `implied_weight` is the share of the volatility that
-    options imply, and `liquidity` what stress does to spreads and volumes.
+    options imply, and `liquidity` what stress does to spreads and volumes. `kinds` are rules for kinds of factors that
+    are not treated as the rest: `kinds = { basis = { filter = "none" } }`.
     """
 
     method: Method = "filtered"
@@ -84,6 +87,7 @@ class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     correlation_stress: CorrelationStress | None = None
     implied_weight: float = 0.0
     liquidity: LiquidityRule | None = None
+    kinds: dict[str, KindRule] = {}
 
     def __post_init__(self) -> None:
         """Check all numbers."""
@@ -97,12 +101,24 @@ class CalibrationSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         check.within(self.implied_weight, "weight of implied volatility", 0.0, 1.0, where="calibration")
         check.within(self.stressed_share, "weight of the stressed stretch", 0.0, 1.0, where="calibration")
         base_share(self.stressed_share, self.correlation_stress)
-        if self.liquidity is not None and self.filter == "none":
+        for kind in self.kinds:
+            check.known(kind, KINDS, "kind of factor with a rule", where="calibration")
+        if self.liquidity is not None and any(self.filter_of(f"{kind}:") == "none" for kind in PRICE_KINDS):
             remedy = 'Set filter = "ewma": the state of a market is read off its forecast volatility.'
             raise InvalidInput("filter", where="calibration", value="none", limit="one that forecasts", remedy=remedy)
         if self.stressed_share > 0.0:
             least = STRETCH_MIN + self.horizon_bars
             check.within(self.stress_bars, "stressed stretch (bars) of columns", least, 10_000, where="calibration")
+
+    def filter_of(self, factor: str) -> Filter:
+        """The filter of a factor: that of its kind, or of all."""
+        rule = self.kinds.get(factor.partition(":")[0])
+        return self.filter if rule is None else rule.filter
+
+    def own_scale(self, factor: str) -> Scale | None:
+        """The scale of a factor's kind; None where it is that of all."""
+        rule = self.kinds.get(factor.partition(":")[0])
+        return None if rule is None else rule.scale
 
     @property
     def tail_rule(self) -> TailRule | None:
@@ -178,6 +194,7 @@ def calibrate(
                 lower=law.lower[i],
                 upper=law.upper[i],
                 stress=float(vol.stress[i]),
+                scale=spec.own_scale(name),
             )
             for i, name in enumerate(whole.factors)
         ),
@@ -212,11 +229,12 @@ def filter_fits(
     factors: tuple[str, ...], spec: CalibrationSpec, fits: Mapping[str, FilterFit]
 ) -> tuple[FilterFit, ...]:
     """The filter of each factor; raises `UnknownName` for GARCH without a fit."""
-    if spec.filter in ("none", "ewma"):
-        return (FilterFit(kind=spec.filter, decay=spec.decay if spec.filter == "ewma" else 0.0),) * len(factors)
-    for name in factors:
-        check.known(name, fits, f"{spec.filter} fit", where="calibration", remedy="Fit it first (`fit_filters`).")
-    return tuple(fits[name] for name in factors)
+    plain: dict[Filter, FilterFit] = {"none": FilterFit(kind="none"), "ewma": FilterFit(kind="ewma", decay=spec.decay)}
+    kinds = [spec.filter_of(name) for name in factors]
+    for name, kind in zip(factors, kinds, strict=True):
+        if kind not in plain:
+            check.known(name, fits, f"{kind} fit", where="calibration", remedy="Fit it first (`fit_filters`).")
+    return tuple(plain.get(kind) or fits[name] for name, kind in zip(factors, kinds, strict=True))
 
 
 def fit_filters(history: FactorHistory, spec: CalibrationSpec) -> dict[str, FilterFit]:
@@ -230,7 +248,8 @@ def fit_filters(history: FactorHistory, spec: CalibrationSpec) -> dict[str, Filt
         return {}
     whole = common_bars(history)
     moves = whole.moves()
-    return {name: _filter_fit(moves[:, i], name, spec) for i, name in enumerate(whole.factors)}
+    own = {name: i for i, name in enumerate(whole.factors) if spec.filter_of(name) == spec.filter}
+    return {name: _filter_fit(moves[:, i], name, spec) for name, i in own.items()}
 
 
 def _filter_fit(moves: FloatArray, name: str, spec: CalibrationSpec) -> FilterFit:
@@ -276,21 +295,23 @@ class _Vols:
 def _volatilities(moves: FloatArray, filters: tuple[FilterFit, ...], spec: CalibrationSpec) -> _Vols:
     long_run = np.sqrt(np.nanmean(moves**2, axis=0))
     stressed = worst_stretch(moves, spec.stress_bars)
-    zero = np.zeros_like(long_run)
-    if spec.filter == "none":
-        recent = np.sqrt(np.nanmean(moves[-spec.lookback :] ** 2, axis=0))
-        path = np.broadcast_to(recent, moves.shape)
-        return _Vols(path=path, now=recent, long_run=long_run, stressed=stressed, regime=zero, stress=zero)
+    zero, plain = np.zeros_like(long_run), unfiltered(filters)
+    recent = np.sqrt(np.nanmean(moves[-spec.lookback :] ** 2, axis=0))
     found = filter_history(variance_model(filters), moves)
     regime = np.sqrt(regime_floor(found.variance, RegimeFloor())[-1]) if spec.regime else zero
     return _Vols(
-        path=np.sqrt(found.variance),
-        now=np.sqrt(found.state.variance),
+        path=np.where(plain, recent, np.sqrt(found.variance)),
+        now=np.where(plain, recent, np.sqrt(found.state.variance)),
         long_run=long_run,
         stressed=stressed,
         regime=np.nan_to_num(regime),
         stress=zero if spec.liquidity is None else market_stress(found.variance, RegimeFloor()),
     )
+
+
+def unfiltered(filters: tuple[FilterFit, ...]) -> BoolArray:
+    """Which factors [factor] have one volatility for the whole look-back; the recursion leaves theirs at zero."""
+    return np.asarray([fit.kind == "none" for fit in filters], bool)
 
 
 def stepped(calibration: Calibration, shocks: Mapping[str, float]) -> Calibration:

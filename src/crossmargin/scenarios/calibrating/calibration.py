@@ -119,6 +119,18 @@ class TailFit(_Part, frozen=True, kw_only=True):
     rule: Threshold = "share"
 
 
+class Scale(_Part, frozen=True, kw_only=True):
+    """How far a forecast volatility may fall: the weight of the stressed one, the floor as a part of the long run."""
+
+    stressed_weight: float = 0.0
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check both."""
+        check.within(self.stressed_weight, "stressed weight", 0.0, 1.0, where="scale")
+        check.within(self.floor, "floor", 0.0, 10.0, where="scale")
+
+
 class FactorModel(_Part, frozen=True, kw_only=True):
     """One factor: volatilities of a bar, and what its residuals were made of.
 
@@ -126,7 +138,8 @@ class FactorModel(_Part, frozen=True, kw_only=True):
     `regime` is the floor that the state of the market sets (0 for none).
     `observations` are the factor's own moves; `proxied` of the rows were filled from `proxy` at `proxy_beta`, with a
     resampled own part. `lower` and `upper` are the tails of its residuals; None where it never moved or none were
-    fitted. `stress` is the state of its market, 0 calm to 1 full stress.
+    fitted. `stress` is the state of its market, 0 calm to 1 full stress. `scale` is that of its kind, None where it is
+    that of all.
     """
 
     factor: str
@@ -143,24 +156,28 @@ class FactorModel(_Part, frozen=True, kw_only=True):
     proxy_beta: float = 0.0
     proxied: int = 0
     stress: float = 0.0
+    scale: Scale | None = None
 
 
-class Scale(_Part, frozen=True, kw_only=True):
-    """How far a forecast volatility may fall: the weight of the stressed one, the floor as a part of the long run."""
+def held_volatilities(
+    scales: Iterable[Scale], now: FloatArray, stressed: FloatArray, long_run: FloatArray, regime: FloatArray
+) -> FloatArray:
+    """max(floor · long run, regime, (1 − w) · now + w · stressed) [..., factor], floor and w by the scale of each."""
+    floor, w = np.asarray([(scale.floor, scale.stressed_weight) for scale in scales], np.float64).reshape(-1, 2).T
+    least = np.maximum(floor * long_run, regime)
+    return np.asarray(np.maximum(least, (1.0 - w) * now + w * stressed))
 
-    stressed_weight: float = 0.0
-    floor: float = 0.0
 
-    def __post_init__(self) -> None:
-        """Check both."""
-        check.within(self.stressed_weight, "stressed weight", 0.0, 1.0, where="scale")
-        check.within(self.floor, "floor", 0.0, 10.0, where="scale")
+class KindRule(_Part, frozen=True, kw_only=True):
+    """How the volatility of one kind of factor is taken, where that differs from the rest of a recipe.
 
-    def of(self, now: FloatArray, stressed: FloatArray, long_run: FloatArray, regime: FloatArray) -> FloatArray:
-        """max(floor · long run, regime, (1 − w) · now + w · stressed), elementwise."""
-        w = self.stressed_weight
-        least = np.maximum(self.floor * long_run, regime)
-        return np.asarray(np.maximum(least, (1.0 - w) * now + w * stressed))
+    A filter believes that large moves are followed by large ones. What jumps and returns, a peg or a basis, makes it
+    ask for most once the jump is over: with the filter none, moves of the look-back are repeated as they were, in one
+    volatility for all of it. `scale` says how far that may fall, and what it is blended with; None as the rest.
+    """
+
+    filter: Literal["none", "ewma"] = "none"
+    scale: Scale | None = None
 
 
 class CopulaRule(_Part, frozen=True, kw_only=True):
@@ -309,7 +326,8 @@ class Calibration(_Part, frozen=True, kw_only=True):
     def scales(self) -> FloatArray:
         """The volatility of a bar that scenarios use [factor]."""
         names = ("now", "stressed", "long_run", "regime")
-        return self.scale.of(*(np.asarray([getattr(fit, name) for fit in self.factors]) for name in names))
+        scales = [fit.scale or self.scale for fit in self.factors]
+        return held_volatilities(scales, *(np.asarray([getattr(fit, name) for fit in self.factors]) for name in names))
 
     def correlation(self) -> FloatArray:
         """Pearson correlations of the residuals [factor, factor]; one that never moved has none with any other."""

@@ -21,10 +21,11 @@ from crossmargin.scenarios.calibrating.calibrate import (
     filter_fits,
     standardised,
     stressed_stretch,
+    unfiltered,
     variance_model,
 )
 from crossmargin.scenarios.calibrating.calibrated import LEAST_PRICE, Columns, columns_of
-from crossmargin.scenarios.calibrating.calibration import FilterFit
+from crossmargin.scenarios.calibrating.calibration import FilterFit, held_volatilities
 from crossmargin.scenarios.calibrating.law import JointLaw, fit_law
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.scenarios.statistics.volatility import RegimeFloor, filter_history, regime_floor
@@ -114,32 +115,35 @@ def walk(
     squares = np.cumsum(np.nan_to_num(moves) ** 2, axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         long_run = np.sqrt(squares / count)
-    path, now, regime = _forecasts(moves, whole.factors, spec, fits or {})
+    filters = filter_fits(whole.factors, spec, fits or {})
+    path, now, regime = _forecasts(moves, filters, spec)
     stressed = np.maximum(_worst_so_far(moves, spec.stress_bars), np.nan_to_num(long_run))
+    scales = [spec.own_scale(name) or spec.scale for name in whole.factors]
+    used = held_volatilities(scales, now, stressed, long_run, regime)
+    # Residuals of what is not filtered are moves: their scale is relative to the volatility that they have.
+    unit = np.where(unfiltered(filters) & (now != 0.0), now, 1.0)
     return Walk(
         history=whole,
         spec=spec,
         close_ns=whole.close_ns[1:],
         move=frozen(moves),
         residual=frozen(standardised(moves, path)),
-        scale=frozen(spec.scale.of(now, stressed, long_run, regime) / (now if spec.filter == "none" else 1.0)),
+        scale=frozen(used / unit),
         long_run=frozen(long_run),
         refit=refit,
     )
 
 
 def _forecasts(
-    moves: FloatArray, factors: tuple[str, ...], spec: CalibrationSpec, fits: dict[str, FilterFit]
+    moves: FloatArray, filters: tuple[FilterFit, ...], spec: CalibrationSpec
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The volatility known before each move, after it, and the regime floor after it [move, factor]."""
-    zero = np.zeros_like(moves)
-    if spec.filter == "none":
-        recent = _recent(moves, spec.lookback)
-        return np.ones_like(moves), recent, zero
-    found = filter_history(variance_model(filter_fits(factors, spec, fits)), moves)
+    plain = unfiltered(filters)
+    found = filter_history(variance_model(filters), moves)
     after = np.sqrt(np.vstack([found.variance[1:], found.state.variance[None, :]]))
-    regime = np.nan_to_num(np.sqrt(regime_floor(found.variance, RegimeFloor()))) if spec.regime else zero
-    return np.sqrt(found.variance), after, regime
+    regime = np.sqrt(regime_floor(found.variance, RegimeFloor())) if spec.regime else np.zeros_like(moves)
+    now = np.where(plain, _recent(moves, spec.lookback), after) if plain.any() else after
+    return np.where(plain, 1.0, np.sqrt(found.variance)), now, np.nan_to_num(regime)
 
 
 def _recent(moves: FloatArray, bars: int) -> FloatArray:

@@ -37,7 +37,7 @@ def traits_of(fitted: CalibrationSpec | Calibration) -> Traits:
         return Traits(
             method=fitted.method,
             rows=fitted.lookback,
-            filters=frozenset({fitted.filter}),
+            filters=frozenset({fitted.filter, *(rule.filter for rule in fitted.kinds.values())}),
             scale=fitted.scale,
             spliced=fitted.tail_rule is not None,
             copula=fitted.copula_rule.copula if fitted.copula_rule else "",
