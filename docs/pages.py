@@ -15,13 +15,13 @@ from IPython import get_ipython
 from IPython.display import Markdown
 
 from crossmargin.adapters.files import builtin_models, read_model_document
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.engine.recipe import recipes
 from crossmargin.instruments.catalogue import builtin_products
 from crossmargin.validation.cards.card import Described, model_card, name_of
 from crossmargin.validation.cards.documents import ModelCard
 from crossmargin.validation.cards.markdown import markdown
 from crossmargin.validation.evidence.documents import BacktestReport
-from crossmargin.validation.predictive.learning import PredictiveSpec
 
 EVIDENCE = Path(__file__).parent / "evidence.json"  # written by `keep_evidence`
 EXAMPLES = Path(__file__).parent.parent / "examples"

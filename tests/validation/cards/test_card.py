@@ -7,6 +7,7 @@ import pytest
 
 from crossmargin.adapters.files import read_model_document
 from crossmargin.core.canon import digest
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.engine.recipe import calibrated_model, recipe, recipes
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
 from crossmargin.scenarios.calibrating.calibration import CorrelationStress
@@ -16,7 +17,6 @@ from crossmargin.validation.cards.documents import ModelCard
 from crossmargin.validation.cards.markdown import markdown
 from crossmargin.validation.evidence.documents import BacktestReport
 from crossmargin.validation.evidence.trial import Models
-from crossmargin.validation.predictive.learning import PredictiveSpec
 from tests.scenarios.calibrating.test_calibrate import history
 from tests.validation.evidence.test_trial import made, question, run_trial, short
 

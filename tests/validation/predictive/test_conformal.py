@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.validation.predictive.conformal import correct
-from crossmargin.validation.predictive.learning import PredictiveSpec
 from crossmargin.validation.statistics.quantiles import conformal_correction
 
 RATE = 0.05

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.validation.backtest import Series
 from crossmargin.validation.predictive.features import FeatureTable, build_features
-from crossmargin.validation.predictive.learning import PredictiveSpec, boosted_ratios
+from crossmargin.validation.predictive.learning import boosted_ratios
 from crossmargin.validation.predictive.margin import on_dates, predict, requirement_ahead
 from crossmargin.validation.statistics.scoring import fz0
 from tests.validation.predictive.worlds import RATE, filtered, warned

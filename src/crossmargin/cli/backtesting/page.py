@@ -22,9 +22,9 @@ from crossmargin.cli.report.page_parts import (
 )
 from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.wording import Column, percent
+from crossmargin.engine.outlook.predictor import Adoption
 from crossmargin.validation.evidence.documents import BacktestReport, ModelEvidence
 from crossmargin.validation.evidence.report import COST_MAX, RISE_5_MAX
-from crossmargin.validation.predictive.adoption import Adoption
 
 
 def backtest_page(report: BacktestReport) -> str:

@@ -11,11 +11,11 @@ from crossmargin.adapters.files import builtin_models, read_model_document
 from crossmargin.cli.output import print_json
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.engine.recipe import Recipe, recipes
 from crossmargin.validation.cards.card import Described, model_card
 from crossmargin.validation.cards.markdown import markdown
 from crossmargin.validation.evidence.documents import BacktestReport
-from crossmargin.validation.predictive.learning import PredictiveSpec
 from crossmargin.validation.predictive.margin import NAME
 
 _OF_MODELS: Final = "collateral"  # every model document has it, and no recipe

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from crossmargin.cli.wording import Column
-from crossmargin.validation.predictive.adoption import Adoption, Verdict
+from crossmargin.engine.outlook.predictor import Adoption, Verdict
 
 VERDICTS: Final = (
     Column("portfolios", words=True),

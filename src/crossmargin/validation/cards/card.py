@@ -8,6 +8,7 @@ import msgspec
 
 from crossmargin.core.canon import digest
 from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.engine.recipe import Recipe
 from crossmargin.scenarios.calibrating.calibration import Calibration
 from crossmargin.validation.cards.documents import CardEvidence, ModelCard, Parameter, Statement
@@ -21,7 +22,6 @@ from crossmargin.validation.cards.statements import (
     traits_of,
 )
 from crossmargin.validation.evidence.documents import BacktestReport, Group, ModelEvidence
-from crossmargin.validation.predictive.learning import PredictiveSpec
 from crossmargin.validation.predictive.margin import NAME
 
 Described: TypeAlias = Recipe | ModelDocument | PredictiveSpec

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from crossmargin.core.check import known
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.scenarios.history import FactorHistory
 from crossmargin.validation.backtest import Forecaster, Series
 from crossmargin.validation.challengers.refitted import gjr, pareto_tails, t_copula, vine
 from crossmargin.validation.challengers.walked import Setting
 from crossmargin.validation.predictive.adoption import forecast_of
 from crossmargin.validation.predictive.features import market_features
-from crossmargin.validation.predictive.learning import PredictiveSpec
 from crossmargin.validation.predictive.margin import NAME as CONFORMAL
 from crossmargin.validation.predictive.margin import predict
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from crossmargin.engine.outlook.predictor import Adoption
 from crossmargin.validation.disclosure import Principle6
-from crossmargin.validation.predictive.adoption import Adoption
 from crossmargin.validation.statistics.coverage import Zone
 from crossmargin.validation.statistics.results import Conventions, Flag, Side
 

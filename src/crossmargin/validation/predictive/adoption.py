@@ -9,60 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-import msgspec
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, frozen
 from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.outlook.predictor import Adoption, Outcome, Verdict
 from crossmargin.validation import check
 from crossmargin.validation.backtest import Forecast, Series
 from crossmargin.validation.predictive.margin import NAME, Predicted, on_dates
 from crossmargin.validation.statistics.comparison import confidence_set
 from crossmargin.validation.statistics.scoring import diebold_mariano, fz0
 
-Outcome: TypeAlias = Literal["wins", "leads", "trails", "loses"]
 DATES_MIN: Final = 5  # what a confidence set takes at least
-
-
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The predictive margin on one portfolio or family.
-
-    `wins`: the lowest mean score, and no rival in the confidence set; `leads`: the lowest, but a rival is in the set;
-    `trails`: not the lowest, but in the set; `loses`: out of it. `rival` is the best of the others, and p-values are
-    those at which each would be in the set."""
-
-    subject: str
-    outcome: Outcome
-    score: float
-    rival: str
-    rival_score: float
-    p_value: float
-    rival_p_value: float
-
-    @property
-    def is_used(self) -> bool:
-        """Whether the predictive margin is used here."""
-        return self.outcome == "wins"
-
-
-class Adoption(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a predictive margin wins: over all portfolios together, by family and by portfolio, FZ0 at `rate`.
-
-    `dates` are those on which it had learnt; `unscored` portfolios have no shortfall above zero under some model, which
-    the score needs."""
-
-    model: str
-    rivals: tuple[str, ...]
-    rate: float
-    significance: float
-    dates: int
-    rule: str
-    everywhere: Verdict
-    families: tuple[Verdict, ...]
-    portfolios: tuple[Verdict, ...]
-    unscored: tuple[str, ...]
 
 
 def where_it_wins(

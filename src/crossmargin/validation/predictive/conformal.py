@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, frozen
-from crossmargin.validation.predictive.learning import PredictiveSpec
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 
 LEVEL_MOST: Final = 2.0  # Of the rate: a long calm may not wear a margin down further than to twice the exceptions.
 _SLACK: Final = 1e-12  # (n + 1)(1 − α) is a whole number up to rounding.

@@ -7,55 +7,15 @@ corrects a filter and does not replace it: a learner that finds nothing says the
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 import numpy as np
 
-from crossmargin.core import check
-from crossmargin.core.arrays import FloatArray
+from crossmargin.core.arrays import FloatArray, IntArray
 from crossmargin.core.errors import InvalidInput
-
-RATIO_LEAST: Final = 0.5  # What a learner may make of a filter's margin: half of it,
-RATIO_MOST: Final = 4.0  # and four times of it.
-
-
-class PredictiveSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a predictive margin learns, and how its conformal correction follows.
-
-    The first fit is made after `learn_dates`, the next ones every `refit_dates`: `rounds` trees of at most `leaves`
-    leaves, each over at least `leaf_exceptions`/`rate` rows, so that a leaf's quantile rests on that many exceptions.
-    Scores of the last `window_dates` make the correction, whose level moves by `gamma` times what misses say.
-    """
-
-    rate: float = 0.01
-    learn_dates: int = 500
-    refit_dates: int = 60
-    window_dates: int = 250
-    gamma: float = 0.002
-    rounds: int = 60
-    leaves: int = 6
-    learning_rate: float = 0.05
-    leaf_exceptions: float = 10.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check all numbers."""
-        where = "predictive margin"
-        check.within(self.rate, "rate", 1e-4, 0.5, where=where)
-        check.within(self.learn_dates, "dates to learn from", 50, 100_000, where=where)
-        check.within(self.refit_dates, "dates between fits", 1, 100_000, where=where)
-        check.within(self.window_dates, "dates of scores", 20, 100_000, where=where)
-        check.within(self.gamma, "gamma", 0.0, 1.0, where=where)
-        check.within(self.rounds, "rounds", 1, 10_000, where=where)
-        check.within(self.leaves, "leaves", 2, 1_000, where=where)
-        check.within(self.learning_rate, "learning rate", 1e-4, 1.0, where=where)
-        check.within(self.leaf_exceptions, "exceptions in a leaf", 1.0, 1e6, where=where)
-
-    @property
-    def leaf_rows(self) -> int:
-        """The least rows of a leaf."""
-        return round(self.leaf_exceptions / self.rate)
+from crossmargin.engine.outlook.predictor import RATIO_LEAST, RATIO_MOST, PredictiveSpec
+from crossmargin.engine.outlook.trees import Trees
+from crossmargin.validation.predictive.exporting import trees_of
 
 
 def boosted_ratios(
@@ -72,14 +32,26 @@ def boosted_ratios(
     found = np.full((accounts, dates), np.nan)
     for first in range(spec.learn_dates + lag - 1, dates, spec.refit_dates):
         known, ahead = first - lag + 1, slice(first, first + spec.refit_dates)
-        past = features[:, :known]
-        seen = np.flatnonzero(~np.isnan(past).all(axis=(0, 1)))  # What nobody knew yet cannot be learnt from.
+        seen = _seen(features[:, :known])
         rows = features[:, ahead, seen]
         with limited(threads):
-            learner = _fitted(past[..., seen], ratio[:, :known], spec, regressor)
+            learner = _fitted(features[:, :known, seen], ratio[:, :known], spec, regressor)
             said = learner.predict(rows.reshape(-1, len(seen))).reshape(rows.shape[:2])
         found[:, ahead] = np.clip(said, RATIO_LEAST, RATIO_MOST)
     return found
+
+
+def boosted_trees(ratio: FloatArray, features: FloatArray, spec: PredictiveSpec, *, threads: int = 1) -> Trees:
+    """What `boosted_ratios` would fit where all of these ratios [account, date] are known, as arrays; raises as it."""
+    regressor, limited = _learner()
+    seen = _seen(features)
+    with limited(threads):
+        return trees_of(_fitted(features[..., seen], ratio, spec, regressor), seen)
+
+
+def _seen(past: FloatArray) -> IntArray:
+    """Features that somebody knew by then: of others there is nothing to learn."""
+    return np.flatnonzero(~np.isnan(past).all(axis=(0, 1)))
 
 
 def _fitted(features: FloatArray, ratio: FloatArray, spec: PredictiveSpec, regressor: Any) -> Any:

@@ -14,10 +14,11 @@ import numpy as np
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.check import within
 from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.validation.backtest import Forecast, Series
 from crossmargin.validation.predictive.conformal import Corrected, correct
 from crossmargin.validation.predictive.features import FeatureTable, account_features, joined
-from crossmargin.validation.predictive.learning import PredictiveSpec, boosted_ratios
+from crossmargin.validation.predictive.learning import boosted_ratios
 
 NAME = "conformal"
 
