@@ -85,9 +85,11 @@ def at_the_mark(g: Group) -> Group:
 
 
 def filled(g: Group, chosen: tuple[Order, ...]) -> Group:
-    quantity = {p.instrument: float(p.quantity) for p in g.positions}
+    """The group after its orders are gone, the `chosen` by filling; what it could deal in stays in the book."""
+    quantity = dict.fromkeys((o.instrument for o in g.orders), 0.0)
+    quantity |= {p.instrument: float(p.quantity) for p in g.positions}
     for o in chosen:
-        quantity[o.instrument] = quantity.get(o.instrument, 0.0) + float(o.quantity)
+        quantity[o.instrument] += float(o.quantity)
     entry = {p.instrument: p.entry_price for p in g.positions}
     held = tuple(Position(instrument=name, quantity=q, entry_price=entry.get(name)) for name, q in quantity.items())
     return msgspec.structs.replace(g, positions=held, orders=())
@@ -98,7 +100,8 @@ def filled(g: Group, chosen: tuple[Order, ...]) -> Group:
 def test_no_fill_requires_more_than_the_waiting_order(c: MarginCase):
     """The requirement with orders at the mark is not below that of any set of fills.
 
-    But for the parts of the basis that depend on where an order would be matched: those count once it is filled.
+    But for the parts of the basis that depend on where an order would be matched: those count once it is filled. The
+    scenarios are the same before and after: they are those of all underlyings that the book can reach.
     """
     model = replace(c.model, basis=doc.Basis(annual=0.0, venue=0.0))
     groups = tuple(at_the_mark(g) for g in c.accounts[0].groups)

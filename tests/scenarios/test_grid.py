@@ -110,6 +110,23 @@ def test_all_together_two_names_move_alike_and_opposites_apart():
     assert all(s["spot:BTC"] == pytest.approx(-0.2) and s["spot:ETH"] == pytest.approx(0.25) for s in moved)
 
 
+def test_one_more_underlying_turns_the_direction_in_which_all_move():
+    # ρ(BTC, ETH) = ½, ρ(ETH, SOL) = 0.8, ρ(BTC, SOL) = 0: the component is (½, √0.89, 0.8), and ETH leads.
+    names, sol = ("BTC", "ETH", "SOL"), underlying("SOL", 100.0)
+    matrix = ((1.0, 0.5, 0.0), (0.5, 1.0, 0.8), (0.0, 0.8, 1.0))
+    world = build_snapshot(market(BTC, ETH, sol, correlations=doc.Correlations(names=names, matrix=matrix)))
+    grid = Grid(classes={"crypto_major": Moves(price_range=0.2)}, steps=1)
+    moved = {}
+    for held in (names[:2], names):
+        found = build_grid(grid, world, underlyings=held, assets=())
+        moved[len(held)] = shocks(
+            found, next(j for j, label in enumerate(found.labels) if label.startswith("all -1/1"))
+        )
+    assert moved[2] == pytest.approx({"spot:BTC": -0.2, "spot:ETH": -0.2})
+    assert moved[3]["spot:ETH"] == pytest.approx(-0.2)
+    assert moved[3]["spot:BTC"] == pytest.approx(0.8 ** (0.5 / 0.89**0.5) - 1.0)
+
+
 def test_pairs_follow_their_correlation_stressed_both_ways():
     # ρ 0.5 stressed by 0.25: up to 0.5 + 0.25·0.5 = 0.625, down to 0.5 − 0.25·1.5 = 0.125; the index moves 10 %.
     found = small(BTC, SPX)

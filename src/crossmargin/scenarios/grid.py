@@ -129,6 +129,7 @@ def _scaled(move: float, scale: float) -> float:
 def _together(grid: Grid, snapshot: Snapshot, moved: dict[str, tuple[Underlying, Moves]]) -> Iterator[Scenario]:
     """All underlyings along the first principal component of their correlations, the leader by its full range.
 
+    The direction is that of all underlyings given: one more turns it, and so what each of the others moves by.
     Far moves: each underlying's own, the others following by beta.
     """
     names = list(moved)
