@@ -350,7 +350,8 @@ def short_option_rates(row: Row, market: Market, rule: Mapping[str, Any]) -> tup
     """Initial max(far − out of the money, near) and maintenance, of the underlying's price; initial is not the less."""
     c, option = row.contract, rule["option"]
     spot = market.underlyings[c.underlying].spot
-    out = max(c.strike - spot if c.right == "call" else spot - c.strike, 0.0) / abs(spot)
+    away = max(c.strike - spot if c.right == "call" else spot - c.strike, 0.0)
+    out = away / abs(spot) if spot else math.inf  # at a price of zero the notional is zero as well
     near = max(option["initial_far"] - out, option["initial_near"])
     return max(near, option["maintenance"]), option["maintenance"]
 

@@ -190,10 +190,14 @@ def test_quanto_options_count_in_what_they_settle_in():
     assert c.result.pools.initial[0] == close(0.15 * 0.01 * 100 * 100)
 
 
-def test_options_on_negative_prices_require_something():
+@pytest.mark.parametrize(
+    ("spot", "required_usd"),
+    [(-40.0, 0.15 * 40), (0.0, 0.0)],  # 41 in the money; rates of a price of zero, which every share is of
+)
+def test_options_on_negative_prices_require_a_share_of_the_price(spot: float, required_usd: float):
     market = desk_market()
     oil = msgspec.structs.replace(
-        market.underlyings[0], name="CL", kind="index", spot=-40.0, surface=flat_surface(0.5, scale=20.0)
+        market.underlyings[0], name="CL", kind="index", spot=spot, surface=flat_surface(0.5, scale=20.0)
     )
     names, rows = ("BTC", "ETH", "CL"), ((1.0, 0.5, 0.1), (0.5, 1.0, 0.1), (0.1, 0.1, 1.0))
     linked = Correlations(names=names, matrix=rows)
@@ -211,7 +215,7 @@ def test_options_on_negative_prices_require_something():
     c = desk(
         account(group({"CL.A": -1.0}, mode="cross")), more=(contract,), market=market, model=plain_model(rules=RULES)
     )
-    assert c.result.pools.initial[0] == close(0.15 * 40)  # 41 in the money
+    assert c.result.pools.initial[0] == close(required_usd)
 
 
 def test_premium_lowers_the_requirement_to_zero_at_most():

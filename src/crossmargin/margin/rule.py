@@ -7,6 +7,7 @@ in the option-value term), so the rule never adds it again.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,9 +87,10 @@ def _rule_of(table: InstrumentTable, snapshot: Snapshot, model: MarginModel, row
 
 
 def _out_of_the_money(table: InstrumentTable, snapshot: Snapshot, row: int) -> float:
-    """How far an option is out of the money, as a fraction of the underlying's price now."""
+    """How far an option is out of the money, as a fraction of the underlying's price now; infinite at a price of zero."""
     spot = snapshot.underlyings[table.underlyings[table.underlying[row]]].spot
-    return max(float(table.right[row]) * (float(table.strike[row]) - spot), 0.0) / abs(spot)
+    out = max(float(table.right[row]) * (float(table.strike[row]) - spot), 0.0)
+    return out / abs(spot) if spot else math.inf
 
 
 def _short_option(rule: PositionRule, out: float) -> tuple[float, float]:
