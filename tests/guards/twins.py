@@ -1,7 +1,7 @@
 """Kernels and their scalar twins: who has one, who compares and measures them, and that neither knows the other.
 
-A kernel is a public function in the folder `kernels` of `scenarios`, `valuation` or `measures` that is not itself
-compiled. Its twin in `spec/` bears the same name.
+A kernel is a public function in the folder `kernels` of `scenarios`, `valuation`, `measures` or `accounts` that is not
+itself compiled. Its twin in `spec/` bears the same name.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.guards.tree import Source, Violation, imported, public_functions, sources
 
-KERNELS = re.compile(r"src/crossmargin/(scenarios|valuation|measures)/kernels")
+KERNELS = re.compile(r"src/crossmargin/(scenarios|valuation|measures|accounts)/kernels")
 SPEC_IMPORTS = {"bisect", "collections", "dataclasses", "decimal", "enum", "fractions", "functools", "itertools"}
 SPEC_IMPORTS |= {"__future__", "json", "math", "spec", "statistics", "typing"}
 

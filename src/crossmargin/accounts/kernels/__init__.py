@@ -1,0 +1,1 @@
+"""Compiled loops over accounts that act on each other through prices."""
