@@ -87,7 +87,7 @@ def _rule_of(table: InstrumentTable, snapshot: Snapshot, model: MarginModel, row
 
 
 def _out_of_the_money(table: InstrumentTable, snapshot: Snapshot, row: int) -> float:
-    """How far an option is out of the money, as a fraction of the underlying's price now; infinite at a price of zero."""
+    """How far an option is out of the money, as a fraction of the underlying's price now; infinite where that is 0."""
     spot = snapshot.underlyings[table.underlyings[table.underlying[row]]].spot
     out = max(float(table.right[row]) * (float(table.strike[row]) - spot), 0.0)
     return out / abs(spot) if spot else math.inf
