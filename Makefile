@@ -3,13 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+ANVIL := tools/chains/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo chains test check bench docs lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    margin the bundled book, print the report and write report.html"
+	@echo "make chains  install what local chains need: the Python packages, and anvil where there is npm"
 	@echo "make test    run all tests"
 	@echo "make check   lint, types, import law, guards"
 	@echo "make bench   run the benchmarks and print one table"
@@ -19,7 +21,9 @@ help:
 demo: $(VENV)/level-core
 	$(BIN)/crossmargin demo
 
-test: $(VENV)/level-test
+chains: $(VENV)/level-chains $(ANVIL)
+
+test: $(VENV)/level-test $(ANVIL)
 	$(BIN)/python -m pytest -q
 
 check: $(VENV)/level-check
@@ -40,6 +44,10 @@ lock:
 
 clean:
 	rm -rf $(VENV) docs/_build
+
+# Without npm, or without its registry, tests of a chain in another process skip and say so.
+$(ANVIL): tools/chains/package-lock.json
+	if command -v npm > /dev/null; then cd tools/chains && npm ci --ignore-scripts --loglevel=error || true; fi
 
 # A level of constraints.txt and all above it, then the package itself; the build backend is among the pinned.
 $(VENV)/level-%: pyproject.toml constraints.txt

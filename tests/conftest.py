@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.chains_fixtures import anvil, backend
 from tests.shapes import check_shapes
+
+__all__ = ["anvil", "backend"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

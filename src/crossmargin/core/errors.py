@@ -10,7 +10,9 @@ CrossmarginError
 ├── UnfitMarket                  quotes from which no market can be built
 │   └── SurfaceArbitrage         a volatility surface that admits static arbitrage
 ├── UnreadableFile               a file that is truncated, or is not what its name says
-└── NotProved                    a proof that does not prove what it is given for
+├── NotProved                    a proof that does not prove what it is given for
+├── Reverted                     a contract that refused a call
+└── UnreachableChain             an endpoint of a chain that does not answer, or not in its language
 
 A refused command is a result; a broken invariant is an `AssertionError` and a crash.
 """
@@ -145,3 +147,26 @@ class NotProved(CrossmarginError):
     def __str__(self) -> str:
         found = f"found {self.found!r}, must be {self.limit}"
         return f"{self.where}: not proved ({self.reason}): {found}. Ask for a proof that holds."
+
+
+class Reverted(CrossmarginError):
+    """A contract that refused a call; `output` is what it returned, an ABI-encoded error, or nothing."""
+
+    def __init__(self, *, where: str, output: bytes) -> None:
+        self.where, self.output = where, output
+        super().__init__(where, output)
+
+    def __str__(self) -> str:
+        said = f"0x{self.output[:200].hex()}" if self.output else "without saying why"
+        return f"{self.where}: the contract reverted, {said}. Correct the call, or the state that it needs."
+
+
+class UnreachableChain(CrossmarginError):
+    """An endpoint of a chain that does not answer, or answers what nothing can be made of."""
+
+    def __init__(self, endpoint: str, *, reason: str) -> None:
+        self.endpoint, self.reason = endpoint, reason
+        super().__init__(endpoint, reason)
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}: {self.reason}. Ask another endpoint, or start this one again."

@@ -1,0 +1,1 @@
+"""Contracts: compiled on this machine, deployed, and spoken to in their ABI."""
