@@ -20,7 +20,7 @@ from crossmargin.market.build import build_snapshot
 from crossmargin.market.document import MarketDocument
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
-from crossmargin.portfolio.build import build_book
+from crossmargin.portfolio.build import NO_INSTANCES, build_book
 from crossmargin.portfolio.document import BookDocument
 from crossmargin.scenarios.document import StressDocument
 
@@ -40,13 +40,21 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     products: tuple[Product, ...] = ()
 
 
-def read_market(path: StrPath) -> Snapshot:
-    """The market in a .toml or .json file.
+def read_market(path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
+    """The market in a .toml or .json file; its chains, if it states any, by the registry in a file or the shipped one.
 
     Raises `UnreadableFile` for a file that cannot be read, and `InvalidInput`, `MissingFactors` or `SurfaceArbitrage`
     for what it states.
     """
-    return build_snapshot(read_document(Path(path), MarketDocument), where=str(path))
+    document, records = read_document(Path(path), MarketDocument), None
+    if document.chains is not None:
+        from crossmargin.adapters.registries.files import (  # noqa: PLC0415 a market without chains does without
+            DEFAULT_REGISTRY,
+            read_registry,
+        )
+
+        records = read_registry(Path(registry) if registry is not None else DEFAULT_REGISTRY)
+    return build_snapshot(document, where=str(path), registry=records)
 
 
 def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | None = None) -> Book:
@@ -65,7 +73,8 @@ def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | N
                 instruments=(*document.instruments, *own.instruments),
                 products=(*document.products, *own.products),
             )
-        return build_book(document, now_ns=market.time_ns, where=str(source))
+        instances = NO_INSTANCES if market.chains is None else market.chains.assets
+        return build_book(document, now_ns=market.time_ns, where=str(source), instances=instances)
     from crossmargin.adapters.flat import read_flat_book  # noqa: PLC0415 a TOML book does without polars
 
     own = _definitions(instruments) if instruments is not None else Definitions()

@@ -27,6 +27,7 @@ from crossmargin.instruments.terms import (
     Perpetual,
     Sensitivities,
     Spot,
+    Token,
 )
 
 
@@ -52,6 +53,7 @@ class PayoutCode(IntEnum):
 
 _FAMILY: dict[type, Family] = {
     Spot: Family.SPOT,
+    Token: Family.SPOT,
     Perpetual: Family.PERPETUAL,
     Future: Family.FUTURE,
     Option: Family.OPTION,

@@ -19,6 +19,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from crossmargin.core.finality import DEFAULT_LEVEL, DEFAULT_TRUST, LevelName, TrustName
+
 Instant: TypeAlias = str | int
 Payout: TypeAlias = Literal["linear", "inverse", "quanto"]
 Right: TypeAlias = Literal["call", "put"]
@@ -39,6 +41,17 @@ class Spot(Terms, frozen=True, kw_only=True, tag="spot"):
 
     asset: str
     chain: str = ""
+
+
+class Token(Spot, frozen=True, kw_only=True):
+    """One unit of `asset` as its `instance` (CAIP-19) on a chain, known at a level of finality and of trust.
+
+    Made for collateral that names its instance; a book does not define it.
+    """
+
+    instance: str
+    level: LevelName = DEFAULT_LEVEL
+    trust: TrustName = DEFAULT_TRUST
 
 
 class Perpetual(Terms, frozen=True, kw_only=True, tag="perpetual"):

@@ -13,12 +13,14 @@ from crossmargin.core.instant import format_instant, parse_instant
 from crossmargin.market import document as doc
 from crossmargin.market.arbitrage import require_free
 from crossmargin.market.curve import ForwardCurve, RateCurve
+from crossmargin.market.registry.registry import Registry
+from crossmargin.market.representations.build import ChainMarket, build_chains, require_registry
 from crossmargin.market.snapshot import USD, Asset, Liquidity, Mark, Snapshot, Underlying
 from crossmargin.market.surface import VolSurface
 
 
-def build_snapshot(market: doc.MarketDocument, *, where: str = "market") -> Snapshot:
-    """The frozen snapshot of a market document.
+def build_snapshot(market: doc.MarketDocument, *, where: str = "market", registry: Registry | None = None) -> Snapshot:
+    """The frozen snapshot of a market document; `registry` is what its chains are read by.
 
     Raises `InvalidInput` (or a kind of it) for a number out of range, an expiry that has passed, a name that stands
     twice or prices that refer to each other in a circle, `MissingFactors` for assets and underlyings that are referred
@@ -42,7 +44,20 @@ def build_snapshot(market: doc.MarketDocument, *, where: str = "market") -> Snap
         correlation_names=names,
         correlation=matrix,
         source=market.source,
+        chains=_chains(market, registry, time_ns, where),
     )
+
+
+def _chains(market: doc.MarketDocument, registry: Registry | None, time_ns: int, where: str) -> ChainMarket | None:
+    if market.chains is None:
+        return None
+    place = f"{where}: chains"
+    found = build_chains(market.chains, require_registry(registry, where=place), time_ns=time_ns, where=place)
+    names = {a.name for a in market.assets} | {USD}
+    lacking = {f"asset {asset}": key for key, asset in found.assets.items() if asset not in names}
+    if lacking:
+        raise MissingFactors(lacking, where=where, needed_by=lacking)
+    return found
 
 
 def _check_references(market: doc.MarketDocument, where: str) -> None:

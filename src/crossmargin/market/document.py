@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from crossmargin.instruments.terms import Instant
+from crossmargin.market.representations.document import ChainsDocument
 
 Kind: TypeAlias = Literal["spot", "index", "fx", "bond"]
 
@@ -130,7 +131,10 @@ class Correlations(_Part, frozen=True, kw_only=True):
 
 
 class MarketDocument(_Part, frozen=True, kw_only=True):
-    """The world at one instant; `source` says where the figures come from and how they were made."""
+    """The world at one instant; `source` says where the figures come from and how they were made.
+
+    `chains` are for collateral that names its instance; what it names is in a registry.
+    """
 
     as_of: Instant
     underlyings: tuple[Underlying, ...]
@@ -138,4 +142,5 @@ class MarketDocument(_Part, frozen=True, kw_only=True):
     rates: tuple[RateCurve, ...] = ()
     marks: tuple[Mark, ...] = ()
     correlations: Correlations | None = None
+    chains: ChainsDocument | None = None
     source: str = ""

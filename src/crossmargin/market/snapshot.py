@@ -16,6 +16,7 @@ from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.core.instant import YEAR_NS
 from crossmargin.market.curve import ForwardCurve, RateCurve
 from crossmargin.market.document import Kind
+from crossmargin.market.representations.build import ChainMarket
 from crossmargin.market.surface import VolSurface
 
 USD = "USD"
@@ -100,11 +101,13 @@ class Snapshot:
     correlation_names: tuple[str, ...]
     correlation: FloatArray
     source: str = ""
+    chains: ChainMarket | None = None
 
     @cached_property
     def hash(self) -> str:
-        """Canonical digest of all figures; the source text does not enter."""
-        return digest({name: getattr(self, name) for name in self.__dataclass_fields__ if name != "source"})
+        """Canonical digest of all figures; the source text does not enter, nor chains of which nothing is said."""
+        figures = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in {"source", "chains"}}
+        return digest(figures if self.chains is None else figures | {"chains": self.chains.hash})
 
     def asset_price(self, name: str) -> float:
         """USD per unit of an asset."""
@@ -132,6 +135,19 @@ class Snapshot:
         u = self.underlyings[asset.reference]
         return (u.factor, *own, *self.asset_factors(u.quote))
 
+    def token_price(self, asset: str, instance: str) -> float:
+        """USD per unit of an asset as one of its tokens: the lower of its backing and its own market.
+
+        Raises `MissingFactors` where the market says nothing of the token.
+        """
+        return self.asset_price(asset) * self.chains_of(instance).ratio(instance)
+
+    def chains_of(self, instance: str) -> ChainMarket:
+        """What the market says of chains; raises `MissingFactors` unless it says something of `instance`."""
+        if self.chains is None or instance not in self.chains.instances:
+            raise MissingFactors([f"instance {instance}"], where="market")
+        return self.chains
+
     def correlation_of(self, first: str, second: str) -> float:
         """Correlation of two underlyings; raises `MissingFactors` where the market does not state it."""
         if first == second:
@@ -158,7 +174,7 @@ def bump(snapshot: Snapshot, moves: Mapping[str, float]) -> Snapshot:
         raise MissingFactors(missing, where="market")
     for name, move in moves.items():
         check.finite(move, name, where="moves")
-        if name.startswith(("peg:", "backing:")):
+        if name.startswith(("peg:", "backing:", "chain:")):
             check.within(move, name, -1.0, math.inf, where="moves")
         if name.startswith(("skew:", "smile:")):
             limit, remedy = "a factor that moves figures of the market", "Use a scenario, which bends the smile."
@@ -180,7 +196,8 @@ def bump(snapshot: Snapshot, moves: Mapping[str, float]) -> Snapshot:
         )
         for name, m in snapshot.marks.items()
     }
-    return replace(snapshot, underlyings=underlyings, assets=assets, rates=rates, marks=marks)
+    chains = None if snapshot.chains is None else snapshot.chains.moved(moves)
+    return replace(snapshot, underlyings=underlyings, assets=assets, rates=rates, marks=marks, chains=chains)
 
 
 def factors_of(snapshot: Snapshot) -> Iterable[str]:
@@ -196,6 +213,10 @@ def factors_of(snapshot: Snapshot) -> Iterable[str]:
         if asset.backing:
             yield f"backing:{asset.backing}"
     yield from (f"rate:{currency}" for currency in snapshot.rates)
+    if snapshot.chains is not None:
+        own = {a.backing for a in snapshot.assets.values()}
+        yield from (f"backing:{bridge}" for bridge in snapshot.chains.bridges if bridge not in own)
+        yield from (f"chain:{chain}" for chain in snapshot.chains.chains)
 
 
 def normal_scale(u: Underlying) -> float:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from crossmargin.core import check
 from crossmargin.core.arrays import frozen
-from crossmargin.core.chain_ids import check_chain
-from crossmargin.core.errors import DuplicateName, MixedValuationTime
+from crossmargin.core.chain_ids import check_chain, parse_asset
+from crossmargin.core.errors import DuplicateName, InvalidInput, MixedValuationTime
+from crossmargin.core.finality import DEFAULT_LEVEL, DEFAULT_TRUST
 from crossmargin.core.instant import format_instant, parse_instant
 from crossmargin.instruments.catalogue import product_table
 from crossmargin.instruments.symbols import Product, resolve_symbol
 from crossmargin.instruments.table import InstrumentTable, build_table, settlement_asset
-from crossmargin.instruments.terms import AnyTerms, Instant, Spot
+from crossmargin.instruments.terms import AnyTerms, Instant, Spot, Token
 from crossmargin.portfolio.book import Book, Lines, Mode, make_lines, refuse_duplicates
 from crossmargin.portfolio.document import Account, BookDocument, Group, Holding, Order, Position
 
+NO_INSTANCES: Final[Mapping[str, str]] = MappingProxyType({})
 _MODES = {"isolated": Mode.ISOLATED, "cross": Mode.CROSS, "portfolio": Mode.PORTFOLIO}
 
 
@@ -84,14 +88,46 @@ class Universe:
             raise DuplicateName("id of an instrument and of collateral", where=where, value=name, first="instruments")
         return name
 
+    def use_token(self, holding: Holding, instances: Mapping[str, str], *, where: str) -> str:
+        """The id of a holding that names its instance, entered; `instances` say of which asset each is.
+
+        Raises `UnknownName` for an instance that is not among them, `InvalidInput` for another asset or chain.
+        """
+        key = parse_asset(holding.instance, where=where)
+        instance, chain = str(key), str(key.chain)
+        remedy = "State it in the market's `chains.instances`, and add it to the registry."
+        check.known(instance, instances, "asset instance", where=where, remedy=remedy)
+        asset = instances[instance]
+        for what, said, found in (("asset", holding.asset, asset), ("chain", holding.chain, chain)):
+            if said not in {"", found}:
+                limit = f"{found}, which the registry says of {instance}"
+                raise InvalidInput(what, where=where, value=said, limit=limit, remedy="Correct it, or leave it out.")
+        marks = "".join(
+            f"#{said}"
+            for said, usual in ((holding.level, DEFAULT_LEVEL), (holding.trust, DEFAULT_TRUST))
+            if said != usual
+        )
+        token = Token(
+            id=f"{asset}{marks}.{instance}",
+            asset=asset,
+            chain=chain,
+            instance=instance,
+            level=holding.level,
+            trust=holding.trust,
+        )
+        self._held.setdefault(token.id, token)
+        return token.id
+
     def table(self, *, now_ns: int, where: str) -> InstrumentTable:
         """The table of all that was used, sorted by id."""
         terms = self._held | self._used
         return build_table((terms[name] for name in sorted(terms)), now_ns=now_ns, where=where)
 
 
-def build_book(document: BookDocument, *, now_ns: int, where: str = "book") -> Book:
-    """The columns of a book, valued at `now_ns`.
+def build_book(
+    document: BookDocument, *, now_ns: int, where: str = "book", instances: Mapping[str, str] = NO_INSTANCES
+) -> Book:
+    """The columns of a book, valued at `now_ns`; `instances` name the asset of each instance that collateral may name.
 
     Raises `MixedValuationTime` where the book or an account states another time, `DuplicateName` for accounts, groups
     or positions that stand twice, `InvalidInput` (or a kind of it) for any number, name or date out of range.
@@ -99,7 +135,7 @@ def build_book(document: BookDocument, *, now_ns: int, where: str = "book") -> B
     _check_times(document, now_ns=now_ns, where=where)
     check.unique((a.id for a in document.accounts), "account", where=f"{where}: accounts")
     universe = Universe(document.instruments, document.products, where=where)
-    return _Assembly(universe, where).book(document, now_ns)
+    return _Assembly(universe, where, instances).book(document, now_ns)
 
 
 def _check_times(document: BookDocument, *, now_ns: int, where: str) -> None:
@@ -119,8 +155,8 @@ def _check_times(document: BookDocument, *, now_ns: int, where: str) -> None:
 class _Assembly:
     """Walks a document once, and numbers its pools and groups."""
 
-    def __init__(self, universe: Universe, where: str) -> None:
-        self.universe, self.where = universe, where
+    def __init__(self, universe: Universe, where: str, instances: Mapping[str, str]) -> None:
+        self.universe, self.where, self.instances = universe, where, instances
         self.pools: list[str] = []
         self.pool_account: list[int] = []
         self.pool_asset: list[str] = []
@@ -189,10 +225,16 @@ class _Assembly:
             self._hold(pool, account.collateral, place)
             return {"": pool}
         pools: dict[str, int] = {}
-        for asset in sorted({h.asset for h in account.collateral}):
+        held = [(self._asset(h, place), h) for h in account.collateral]
+        for asset in sorted({name for name, _ in held}):
             pools[asset] = self._pool(f"{account.id}/{asset}", number, asset)
-            self._hold(pools[asset], (h for h in account.collateral if h.asset == asset), place)
+            self._hold(pools[asset], (h for name, h in held if name == asset), place)
         return pools
+
+    def _asset(self, holding: Holding, where: str) -> str:
+        if not holding.instance:
+            return holding.asset
+        return self.instances.get(str(parse_asset(holding.instance, where=where)), holding.asset)
 
     def _group(self, name: str, pool: int, group: Group, where: str) -> None:
         here = len(self.groups)
@@ -214,7 +256,19 @@ class _Assembly:
         for i, holding in enumerate(holdings):
             place = f"{where}[{i}]"
             amount = check.quantity(holding.amount, "amount", where=place)
-            self.holdings.add(pool, self.universe.use_holding(holding.asset, holding.chain, where=place), amount, None)
+            self.holdings.add(pool, self._holding(holding, place), amount, None)
+
+    def _holding(self, holding: Holding, where: str) -> str:
+        if holding.instance:
+            return self.universe.use_token(holding, self.instances, where=where)
+        limit, remedy = "named, or an instance (CAIP-19)", "Say what is held."
+        if not holding.asset:
+            raise InvalidInput("asset", where=where, value="", limit=limit, remedy=remedy)
+        said = (holding.level, holding.trust)
+        if said != (DEFAULT_LEVEL, DEFAULT_TRUST):
+            limit = "for collateral that names its instance"
+            raise InvalidInput("level or trust", where=where, value=said, limit=limit, remedy="Name the instance.")
+        return self.universe.use_holding(holding.asset, holding.chain, where=where)
 
 
 def _by_settlement(group: Group, universe: Universe, where: str) -> Iterator[tuple[str, Group]]:

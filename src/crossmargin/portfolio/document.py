@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from crossmargin.core.finality import DEFAULT_LEVEL, DEFAULT_TRUST, LevelName, TrustName
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.terms import AnyTerms, Instant
 
@@ -37,11 +38,18 @@ class Order(_Part, frozen=True, kw_only=True):
 
 
 class Holding(_Part, frozen=True, kw_only=True):
-    """Collateral: an amount of `asset`, on `chain` (CAIP-2) where it lives on one; negative when borrowed."""
+    """Collateral: an amount of `asset`, on `chain` (CAIP-2) where it lives on one; negative when borrowed.
 
-    asset: str
+    With an `instance` (CAIP-19) the registry says which asset and chain it is, and what is stated must agree. `level`
+    is how final the credit is, `trust` by what the balance is known; both are for instances alone.
+    """
+
     amount: Number
+    asset: str = ""
     chain: str = ""
+    instance: str = ""
+    level: LevelName = DEFAULT_LEVEL
+    trust: TrustName = DEFAULT_TRUST
 
 
 class Group(_Part, frozen=True, kw_only=True):

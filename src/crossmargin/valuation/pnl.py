@@ -13,6 +13,7 @@ import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
+from crossmargin.instruments.terms import Token
 from crossmargin.market.snapshot import Snapshot, normal_scale
 from crossmargin.scenarios.scenario_set import ScenarioSet, still
 from crossmargin.valuation.bonds import bond_future_pnl
@@ -77,10 +78,15 @@ def values_usd(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
 
 def _spot_block(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
     block = np.empty((len(rows), len(world.scenarios)))
+    now = price.settle_usd[rows].copy()
     for i, row in enumerate(rows):
-        chain = table.chains[table.chain[row]] if table.chain[row] >= 0 else ""
-        block[i] = world.asset_price(table.assets[table.settle[row]], chain)
-    return block - price.settle_usd[rows, None]
+        asset, chain = table.assets[table.settle[row]], table.chains[table.chain[row]] if table.chain[row] >= 0 else ""
+        terms = table.terms[row]
+        block[i] = world.asset_price(asset, chain)
+        if isinstance(terms, Token):
+            ratio = world.token_ratio(terms.instance)
+            block[i], now[i] = block[i] * ratio, world.snapshot.token_price(asset, terms.instance)
+    return block - now[:, None]
 
 
 def _settle_usd(table: InstrumentTable, world: World, rows: IndexArray) -> FloatArray:

@@ -44,6 +44,14 @@ class World:
             price = price * (1.0 + self.scenarios.row(factor))
         return price
 
+    def token_ratio(self, instance: str) -> FloatArray:
+        """The price of a token over that of its asset [scenario]: now, times the backing of each bridge behind it."""
+        chains = self.snapshot.chains_of(instance)
+        ratio = np.full(len(self.scenarios), chains.ratio(instance))
+        for factor in chains.factors_of(instance):
+            ratio = ratio * (1.0 + self.scenarios.row(factor))
+        return ratio
+
     def spot_move(self, u: Underlying) -> FloatArray:
         """Relative move of an underlying's price [scenario] (in units of its scale where prices may be negative)."""
         return self.scenarios.row(u.factor)

@@ -1,0 +1,69 @@
+"""Chains, bridges and tokens at the market's time, as they cross a border; what they are says the registry."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from crossmargin.core.finality import HealthName
+
+BridgeCondition: TypeAlias = Literal["open", "paused", "exploited"]
+PegName: TypeAlias = Literal["normal", "watch", "stress", "broken"]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shared settings of all parts."""
+
+
+class ChainState(_Part, frozen=True, kw_only=True):
+    """How `chain` (CAIP-2) does, and how old its last final block is."""
+
+    chain: str
+    health: HealthName
+    final_age_s: float
+
+
+class BridgeState(_Part, frozen=True, kw_only=True):
+    """Whether `bridge` carries, and what is locked at home over what it has issued abroad."""
+
+    bridge: str
+    backing_ratio: float
+    state: BridgeCondition = "open"
+
+
+class Transfer(_Part, frozen=True, kw_only=True):
+    """The way from where a token is to where it is needed: what it costs and how long it takes.
+
+    `cost_usd` for each transfer and `cost_bps` of what is moved; `p50_s` and `p95_s` from finality at the origin to
+    use at the destination.
+    """
+
+    route: str
+    p50_s: float
+    p95_s: float
+    cost_usd: float = 0.0
+    cost_bps: float = 0.0
+
+
+class InstanceState(_Part, frozen=True, kw_only=True):
+    """One token on one chain, `instance` (CAIP-19).
+
+    `market_ratio` is its own price over that of what it stands for; it must be said of what came over a bridge.
+    `liquidity_usd` is what is proven to be sold without moving that price, `peg` its state over time.
+    """
+
+    instance: str
+    liquidity_usd: float
+    market_ratio: float | None = None
+    peg: PegName = "normal"
+    transfer: Transfer | None = None
+
+
+class ChainsDocument(_Part, frozen=True, kw_only=True):
+    """What a market says of chains. With `needed_on` (CAIP-2) collateral must get there, by the transfers stated."""
+
+    needed_on: str = ""
+    chains: tuple[ChainState, ...] = ()
+    bridges: tuple[BridgeState, ...] = ()
+    instances: tuple[InstanceState, ...] = ()
