@@ -22,6 +22,7 @@ from crossmargin.cli.arguments import (
 )
 from crossmargin.cli.registry.entry import registry
 from crossmargin.cli.report.over_time import over_time
+from crossmargin.cli.transferring.entry import transfer
 from crossmargin.core.errors import CrossmarginError
 from crossmargin.core.version import VERSION
 
@@ -46,6 +47,7 @@ rulebooks: Final = typer.Typer(
 app.add_typer(rulebooks)
 app.add_typer(over_time)
 app.add_typer(registry)
+app.command()(transfer)
 
 
 class Document(StrEnum):

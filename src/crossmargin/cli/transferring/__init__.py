@@ -1,0 +1,1 @@
+"""What it costs to bring collateral to another chain: command, report and tables."""
