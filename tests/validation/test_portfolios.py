@@ -13,7 +13,6 @@ from crossmargin.valuation.pnl import pnl
 
 FACTORS = (
     "spot:BTC",
-    "spot:BTC-PERP",
     "spot:ETH",
     "spot:SOL",
     "index:SPX",
@@ -21,8 +20,10 @@ FACTORS = (
     "fwd:ETH",
     "rate:USD:10y",
     "spot:WTI",
+    "basis:BTC",
+    "funding:BTC",
 )
-LEVELS = np.array([[60000.0, 60010.0, 3000.0, 150.0, 5000.0, 0.6, 0.05, 0.04, -37.0]] * 2)
+LEVELS = np.array([[60000.0, 3000.0, 150.0, 5000.0, 0.6, 0.05, 0.04, -37.0, 0.0002, 0.0003]] * 2)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def found() -> Strategies:
 
 
 def gains(found: Strategies, **shocks: float) -> dict[str, float]:
-    named = {key.replace("__", ":").replace("_PERP", "-PERP"): value for key, value in shocks.items()}
+    named = {key.replace("__", ":"): value for key, value in shocks.items()}
     scenario = collect([Scenario(label="one", family="one", shocks=named)])
     matrix = pnl(found.book.table, found.snapshot, scenario).values[:, 0]
     lines, book = found.book.positions, found.book
@@ -59,11 +60,13 @@ def test_a_leg_is_a_million(found: Strategies) -> None:
 
 
 def test_spreads_move_with_their_difference_alone(found: Strategies) -> None:
-    coins = 1e6 / 60010.0
-    together = gains(found, spot__BTC=0.1, spot__BTC_PERP=0.1)
-    assert together["BTC against its perpetual long"] == pytest.approx(coins * (6000.0 - 6001.0), rel=1e-6)
-    apart = gains(found, spot__BTC=0.1, spot__BTC_PERP=0.08)
-    assert apart["BTC against its perpetual long"] == pytest.approx(coins * (6000.0 - 0.08 * 60010.0), rel=1e-6)
+    together = gains(found, spot__BTC=0.1)
+    assert together["BTC against its perpetual long"] == pytest.approx(-1e5 * np.expm1(0.0002), rel=1e-6)
+    assert together["BTC perpetual long"] == pytest.approx(1e5 * np.exp(0.0002), rel=1e-9)
+    apart = gains(found, spot__BTC=0.1, basis__BTC=-0.01)
+    away = 1.1 * np.exp(0.0002) * np.expm1(-0.01)
+    assert apart["BTC against its perpetual long"] == pytest.approx(-1e6 * (away + 0.1 * np.expm1(0.0002)), rel=1e-6)
+    assert apart["BTC long"] == pytest.approx(1e5)
     curve = gains(found, fwd__ETH=0.01)["ETH calendar long"]
     assert curve == pytest.approx(1e6 * (np.exp(0.01 * 30 / 365) - np.exp(0.01 * 180 / 365)), rel=1e-6)
 

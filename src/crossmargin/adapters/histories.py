@@ -14,6 +14,7 @@ from crossmargin.adapters.documents import cannot_open
 from crossmargin.adapters.tables import ArrowStream, TableSource
 from crossmargin.core.errors import InvalidInput, UnreadableFile
 from crossmargin.core.instant import DAY_NS
+from crossmargin.scenarios.basis import with_basis
 from crossmargin.scenarios.history import FactorHistory, build_history
 
 Stamp: TypeAlias = Literal["close", "open"]
@@ -28,7 +29,8 @@ def read_history(
     Each has a column `time`, and either a column for each factor (`spot:BTC`, `vol:BTC`, `rate:USD:2y`) or the columns
     `factor` and `value`. Times are instants with a zone, integer milliseconds, or days, which close at midnight UTC
     after them; where bars are stamped at their `open`, the usual bar is added. Empty cells are levels that were not
-    there. `scale` as in `build_history`. Raises `UnreadableFile`, and `InvalidInput` (or a kind of it) for contents.
+    there. `scale` as in `build_history`. Where `spot:BTC` and `spot:BTC-PERP` are both there, the perpetual's price
+    becomes `basis:BTC` (`with_basis`). Raises `UnreadableFile`, and `InvalidInput` (or a kind of it) for contents.
     """
     tables = [sources] if isinstance(sources, str | os.PathLike | ArrowStream) else list(sources)
     frames = [_wide(_read(source), _name(source)) for source in tables]
@@ -47,7 +49,7 @@ def read_history(
         close = close + int(np.median(np.diff(close)))
     names = [name for name in joined.columns if name != "time"]
     levels = joined.select(pl.col(names).cast(pl.Float64)).to_numpy() if names else np.empty((len(close), 0))
-    return build_history(close, names, levels, scale=scale, source=where, where=where)
+    return with_basis(build_history(close, names, levels, scale=scale, source=where, where=where))
 
 
 def _name(source: TableSource) -> str:

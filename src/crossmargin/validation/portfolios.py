@@ -30,7 +30,6 @@ LEG_USD: Final = 1e6
 TENOR_DAYS: Final = 30.0
 UNCLASSED: Final = "strategies"  # no model holds it: a grid that meets it says so
 RANKED_MIN: Final = 60  # moves, of three months: with fewer a correlation says next to nothing
-PERPETUAL: Final = "-PERP"  # a price factor of this name is the perpetual on the one without it
 Legs = Mapping[str, float]  # instrument → contracts
 
 
@@ -45,13 +44,23 @@ class Strategies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Price:
-    """A price factor: its underlying, its level, the scale where it may be negative, its volatility if it has one."""
+    """A price factor: its underlying, its level, the scale where it may be negative, its volatility if it has one.
+
+    `basis` is that of its perpetual, where the history has one, `funding` what that pays a day.
+    """
 
     name: str
     kind: str
     level: float
     scale: float | None
     vol: float | None
+    basis: float | None
+    funding: float
+
+    @property
+    def unit(self) -> str:
+        """The instrument that moves with the price and nothing else: the asset where its perpetual has a basis."""
+        return _perp(self.name) if self.basis is None else _spot(self.name)
 
     @property
     def contracts(self) -> float:
@@ -64,7 +73,8 @@ def strategies(
 ) -> Strategies:
     """Portfolios over all factors of a history: outrights, basis, hedges, baskets, option strategies and random books.
 
-    Options stand on what has a factor `vol:NAME`, calendars on what has `fwd:NAME`. `random` books draw every price
+    Options stand on what has a factor `vol:NAME`, calendars on what has `fwd:NAME`, and spot against its perpetual on
+    what has `basis:NAME`; elsewhere a perpetual without basis stands for the price. `random` books draw every price
     with the seed. Levels are the last of the history, correlations (of ranks) those of all its moves: give it up to
     the first margin. `classes` are the risk classes of underlyings, which only a fixed grid asks for. Raises what
     `build_snapshot` and `rank_correlation` raise.
@@ -83,6 +93,7 @@ def strategies(
     market = {
         "as_of": format_instant(now_ns),
         "underlyings": [_underlying(p, now_ns, (classes or {}).get(p.name, UNCLASSED)) for p in prices],
+        "assets": [{"name": p.name, "reference": p.name} for p in prices if p.basis is not None],
         "correlations": _correlations(history, prices),
     }
     rates = sorted({parse_factor(f, where="history").name for f in history.factors if f.startswith("rate:")})
@@ -102,8 +113,17 @@ def _prices(history: FactorHistory) -> list[_Price]:
     for factor, level in latest.items():
         kind, name, _ = parse_factor(factor, where="history")
         if kind in PRICE_KINDS:
-            vol = latest.get(f"vol:{name}")
-            found.append(_Price(name=name, kind=kind, level=level, scale=history.scale.get(factor), vol=vol))
+            found.append(
+                _Price(
+                    name=name,
+                    kind=kind,
+                    level=level,
+                    scale=history.scale.get(factor),
+                    vol=latest.get(f"vol:{name}"),
+                    basis=latest.get(f"basis:{name}"),
+                    funding=latest.get(f"funding:{name}", 0.0),
+                )
+            )
     return found
 
 
@@ -117,6 +137,7 @@ def _correlations(history: FactorHistory, prices: Sequence[_Price]) -> dict[str,
 def _underlying(p: _Price, now_ns: int, risk_class: str) -> dict[str, Any]:
     """A flat curve and, where there is a volatility, a flat smile at the horizon of the options."""
     document: dict[str, Any] = {"name": p.name, "kind": p.kind, "risk_class": risk_class, "spot": p.level}
+    document |= {"basis": p.basis or 0.0, "funding_daily": p.funding}
     expiry, years = format_instant(now_ns + round(TENOR_DAYS * DAY_NS)), TENOR_DAYS / YEAR_DAYS
     vol = p.vol or 1.0
     if p.vol is not None or p.scale is not None:
@@ -129,6 +150,8 @@ def _underlying(p: _Price, now_ns: int, risk_class: str) -> dict[str, Any]:
 def _instruments(history: FactorHistory, prices: Iterable[_Price], now_ns: int) -> Iterator[dict[str, Any]]:
     for p in prices:
         yield {"family": "perpetual", "id": _perp(p.name), "underlying": p.name, "payout": "linear", "settle": "USD"}
+        if p.basis is not None:
+            yield {"family": "spot", "id": _spot(p.name), "asset": p.name}
         for label, strike, right in _strikes(p):
             yield {
                 "family": "option",
@@ -163,6 +186,10 @@ def _perp(name: str) -> str:
     return f"{name}-PERPETUAL.STRATEGY"
 
 
+def _spot(name: str) -> str:
+    return f"{name}-SPOT.STRATEGY"
+
+
 def _option(name: str, label: str) -> str:
     return f"{name}-{label}.STRATEGY"
 
@@ -188,13 +215,11 @@ def _portfolios(
     history: FactorHistory, prices: Sequence[_Price], random: int, seed: int
 ) -> Iterator[tuple[str, str, Legs]]:
     """Family, name and legs of every portfolio."""
-    own = [p for p in prices if not p.name.endswith(PERPETUAL)]
     for p in prices:
-        yield "outright", p.name, {_perp(p.name): p.contracts}
-        if p.name.endswith(PERPETUAL):
-            spot = p.name.removesuffix(PERPETUAL)
-            if any(q.name == spot for q in own):
-                yield "basis", f"{spot} against its perpetual", {_perp(spot): p.contracts, _perp(p.name): -p.contracts}
+        yield "outright", p.name, {p.unit: p.contracts}
+        if p.basis is not None:
+            yield "outright", f"{p.name} perpetual", {_perp(p.name): p.contracts}
+            yield "basis", f"{p.name} against its perpetual", {_spot(p.name): p.contracts, _perp(p.name): -p.contracts}
         if f"fwd:{p.name}" in history.factors:
             near, far = _forward(p.name, TENOR_DAYS), _forward(p.name, 6.0 * TENOR_DAYS)
             yield "calendar", f"{p.name} calendar", {near: p.contracts, far: -p.contracts}
@@ -202,10 +227,10 @@ def _portfolios(
     for factor in history.factors:
         if factor.startswith("rate:"):
             yield "outright", factor.removeprefix("rate:"), {_rate(factor): LEG_USD / 1e4}
-    for first, second in zip(own[::2], own[1::2], strict=False):
-        legs = {_perp(first.name): first.contracts, _perp(second.name): -second.contracts}
+    for first, second in zip(prices[::2], prices[1::2], strict=False):
+        legs = {first.unit: first.contracts, second.unit: -second.contracts}
         yield "hedge", f"{first.name} against {second.name}", legs
-    yield from _baskets(own, random, seed)
+    yield from _baskets(prices, random, seed)
 
 
 def _option_strategies(p: _Price) -> Iterator[tuple[str, str, Legs]]:
@@ -218,7 +243,7 @@ def _option_strategies(p: _Price) -> Iterator[tuple[str, str, Legs]]:
     yield "strangle", f"{p.name} strangle", {low_put: q, high_call: q}
     yield "butterfly", f"{p.name} butterfly", {low_call: q, mid_call: -2.0 * q, high_call: q}
     yield "risk reversal", f"{p.name} risk reversal", {low_put: -q, high_call: q}
-    yield "delta-hedged", f"{p.name} delta-hedged call", {mid_call: q, _perp(p.name): -0.5 * q}
+    yield "delta-hedged", f"{p.name} delta-hedged call", {mid_call: q, p.unit: -0.5 * q}
 
 
 def _baskets(own: Sequence[_Price], random: int, seed: int) -> Iterator[tuple[str, str, Legs]]:
@@ -229,13 +254,13 @@ def _baskets(own: Sequence[_Price], random: int, seed: int) -> Iterator[tuple[st
     yield (
         "basket",
         "first half against second",
-        {_perp(p.name): sign * p.contracts / half for p, sign in zip(own, signs, strict=False)},
+        {p.unit: sign * p.contracts / half for p, sign in zip(own, signs, strict=False)},
     )
-    yield "basket", "all together", {_perp(p.name): p.contracts / len(own) for p in own}
+    yield "basket", "all together", {p.unit: p.contracts / len(own) for p in own}
     draws = np.random.default_rng(seed).normal(size=(random, len(own)))
     for i, weights in enumerate(draws):
         yield (
             "random",
             f"random {i + 1}",
-            {_perp(p.name): float(w) * p.contracts for p, w in zip(own, weights, strict=True)},
+            {p.unit: float(w) * p.contracts for p, w in zip(own, weights, strict=True)},
         )

@@ -73,7 +73,7 @@ def test_a_part_that_is_changed_changes_what_the_card_rests_on() -> None:
 
 def test_every_number_of_a_specification_is_on_the_card() -> None:
     shown = {p.path for p in model_card(recipe("crossmargin-dynamic")).parameters}
-    spec = CalibrationSpec()
+    spec = recipe("crossmargin-dynamic").calibration
     for name in CalibrationSpec.__struct_fields__:
         value = msgspec.to_builtins(getattr(spec, name))
         held = value not in (None, "", {}, [])

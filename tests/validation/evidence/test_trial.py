@@ -14,6 +14,7 @@ from crossmargin.adapters.files import read_model_document
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
 from crossmargin.core.instant import DAY_NS, parse_instant
 from crossmargin.engine.recipe import Recipe, recipe
+from crossmargin.scenarios.basis import with_basis
 from crossmargin.scenarios.calibrating.calibration import Scale
 from crossmargin.scenarios.history import FactorHistory, build_history
 from crossmargin.validation.backtest import Series
@@ -27,7 +28,7 @@ from tests.validation.test_backtest import world
 START = parse_instant("2021-01-01T00:00:00Z", where="test")
 BARS = 520
 FACTORS = ("spot:BTC", "spot:ETH", "spot:SOL", "spot:BTC-PERP", "vol:BTC")
-CLASSES = {"BTC": "crypto_major", "ETH": "crypto_major", "SOL": "crypto_alt", "BTC-PERP": "crypto_major"}
+CLASSES = {"BTC": "crypto_major", "ETH": "crypto_major", "SOL": "crypto_alt"}
 CRASH = Window(name="crash", start=dt.date(2022, 1, 1), end=dt.date(2022, 3, 1))
 
 
@@ -36,7 +37,7 @@ def made(seed: int = 1) -> FactorHistory:
     moves = 0.03 * draw.standard_t(5, size=(BARS, 5))
     moves[:, 3] = moves[:, 0] + 0.001 * draw.normal(size=BARS)
     level = np.exp(np.cumsum(moves, axis=0)) * np.array([50_000.0, 3000.0, 100.0, 50_010.0, 0.6])
-    return build_history(START + np.arange(BARS) * DAY_NS, FACTORS, level)
+    return with_basis(build_history(START + np.arange(BARS) * DAY_NS, FACTORS, level))
 
 
 def short(name: str = "crossmargin-dynamic", lookback: int = 260) -> Recipe:
@@ -171,7 +172,7 @@ def test_a_book_is_held_as_it_stands() -> None:
     book, snapshot = world(price=100.0)
     hold = partial(hold_book, book, snapshot, read_model_document())
     told = felt(made(), snapshot, frozenset())
-    assert told.factors == ("spot:BTC", "spot:ETH", "spot:SOL")
+    assert told.factors == ("spot:BTC", "spot:ETH", "spot:SOL", "basis:BTC")
     report, series = trial(told, hold, Models(recipes=(short(),)), question())
     assert series[0].accounts == ("long", "short", "pair")  # `none` holds nothing
     assert report.models[0].families == ()

@@ -8,6 +8,7 @@ from rich.text import Text
 from crossmargin.cli.table_parts import prose, table
 from crossmargin.cli.wording import Column, label_text
 from crossmargin.engine.diagnosis import Diagnosis, FactorDiagnosis
+from crossmargin.scenarios.basis import alone, followed
 
 
 def diagnosis_table(diagnosis: Diagnosis) -> RenderableType:
@@ -79,6 +80,11 @@ def remarks(diagnosis: Diagnosis) -> tuple[str, ...]:
     if memory:
         said.append(f"The filter leaves memory in the squares of {', '.join(memory)} (p below 0.01).")
     said += [f"{f.factor}: the fit of the filter gave way: {f.reason}." for f in diagnosis.factors if f.reason]
+    unfiltered = [f.factor for f in diagnosis.factors if not f.parameters]
+    if 0 < len(unfiltered) < len(diagnosis.factors):
+        said.append(f"Without a filter, at one volatility for the whole look-back: {', '.join(unfiltered)}.")
+    for factor in alone(f.factor for f in diagnosis.factors):
+        said.append(f"{factor} has no {followed(factor)} beside it: it gives no basis, and is a price of its own.")
     return (*said, *_blend(diagnosis), *_joint(diagnosis))
 
 
