@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import DAY_NS
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
 from crossmargin.scenarios.calibrating.calibrated import build_calibrated
@@ -42,6 +43,17 @@ def test_it_equals_the_calibration_of_the_cut_history(spec: CalibrationSpec, mov
     expected = build_calibrated(calibrate(cut, spec), NAMES)
     np.testing.assert_allclose(found, expected.shock, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(walk(told, spec).weights(move), expected.weight, rtol=1e-12)
+
+
+@pytest.mark.parametrize("spec", [CalibrationSpec(lookback=60, stress_bars=40), SPECS[1]])
+def test_it_is_ready_from_the_first_bar_on_which_a_calibration_is(spec: CalibrationSpec) -> None:
+    told = history()
+    ready = walk(told, spec).ready()
+    first = int(np.argmax(ready))
+    assert ready[first:].all()
+    calibrate(told.until(int(told.close_ns[first + 1])), spec)
+    with pytest.raises(InvalidInput, match="to warm up"):
+        calibrate(told.until(int(told.close_ns[first])), spec)
 
 
 def with_basis(seed: int = 1, jump: int = 200) -> FactorHistory:

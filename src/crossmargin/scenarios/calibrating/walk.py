@@ -28,7 +28,7 @@ from crossmargin.scenarios.calibrating.calibrated import LEAST_PRICE, Columns, c
 from crossmargin.scenarios.calibrating.calibration import FilterFit, held_volatilities
 from crossmargin.scenarios.calibrating.law import JointLaw, fit_law
 from crossmargin.scenarios.history import FactorHistory
-from crossmargin.scenarios.statistics.volatility import RegimeFloor, filter_history, regime_floor
+from crossmargin.scenarios.statistics.volatility import WARM_UP, RegimeFloor, filter_history, regime_floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,11 +77,14 @@ class Walk:
         return _fitted(self, at if at + 1 >= self.spec.lookback else t)
 
     def ready(self) -> BoolArray:
-        """After which moves [move] a look-back is there, and every factor has enough moves of its own in it."""
+        """After which moves [move] a calibration of the history cut there is made.
+
+        A look-back is there, before it the moves that warm the filter up, and in it enough moves of every factor.
+        """
         seen = np.cumsum(np.vstack([np.zeros((1, self.residual.shape[1])), ~np.isnan(self.residual)]), axis=0)
         first = np.maximum(np.arange(1, len(self.residual) + 1) - self.spec.lookback, 0)
         enough = (seen[1:] - seen[first]).min(axis=1, initial=np.inf) >= self.spec.least_bars
-        return np.asarray(enough & (np.arange(len(enough)) + 1 >= self.spec.lookback))
+        return np.asarray(enough & (np.arange(len(enough)) + 1 >= self.spec.lookback + WARM_UP))
 
     def realised(self) -> FloatArray:
         """The shocks [factor, move] over the horizon that began after move t; NaN where it has not ended."""
