@@ -46,7 +46,8 @@ class Strategies:
 class _Price:
     """A price factor: its underlying, its level, the scale where it may be negative, its volatility if it has one.
 
-    `basis` is that of its perpetual, where the history has one, `funding` what that pays a day.
+    `has_basis` says that the history knows its perpetual. That stands at the price here and pays no funding: the market
+    is of one instant, and a level of that day would be added to every gain and to every margin alike.
     """
 
     name: str
@@ -54,13 +55,12 @@ class _Price:
     level: float
     scale: float | None
     vol: float | None
-    basis: float | None
-    funding: float
+    has_basis: bool
 
     @property
     def unit(self) -> str:
         """The instrument that moves with the price and nothing else: the asset where its perpetual has a basis."""
-        return _perp(self.name) if self.basis is None else _spot(self.name)
+        return _spot(self.name) if self.has_basis else _perp(self.name)
 
     @property
     def contracts(self) -> float:
@@ -93,7 +93,7 @@ def strategies(
     market = {
         "as_of": format_instant(now_ns),
         "underlyings": [_underlying(p, now_ns, (classes or {}).get(p.name, UNCLASSED)) for p in prices],
-        "assets": [{"name": p.name, "reference": p.name} for p in prices if p.basis is not None],
+        "assets": [{"name": p.name, "reference": p.name} for p in prices if p.has_basis],
         "correlations": _correlations(history, prices),
     }
     rates = sorted({parse_factor(f, where="history").name for f in history.factors if f.startswith("rate:")})
@@ -120,8 +120,7 @@ def _prices(history: FactorHistory) -> list[_Price]:
                     level=level,
                     scale=history.scale.get(factor),
                     vol=latest.get(f"vol:{name}"),
-                    basis=latest.get(f"basis:{name}"),
-                    funding=latest.get(f"funding:{name}", 0.0),
+                    has_basis=f"basis:{name}" in latest,
                 )
             )
     return found
@@ -137,7 +136,6 @@ def _correlations(history: FactorHistory, prices: Sequence[_Price]) -> dict[str,
 def _underlying(p: _Price, now_ns: int, risk_class: str) -> dict[str, Any]:
     """A flat curve and, where there is a volatility, a flat smile at the horizon of the options."""
     document: dict[str, Any] = {"name": p.name, "kind": p.kind, "risk_class": risk_class, "spot": p.level}
-    document |= {"basis": p.basis or 0.0, "funding_daily": p.funding}
     expiry, years = format_instant(now_ns + round(TENOR_DAYS * DAY_NS)), TENOR_DAYS / YEAR_DAYS
     vol = p.vol or 1.0
     if p.vol is not None or p.scale is not None:
@@ -150,7 +148,7 @@ def _underlying(p: _Price, now_ns: int, risk_class: str) -> dict[str, Any]:
 def _instruments(history: FactorHistory, prices: Iterable[_Price], now_ns: int) -> Iterator[dict[str, Any]]:
     for p in prices:
         yield {"family": "perpetual", "id": _perp(p.name), "underlying": p.name, "payout": "linear", "settle": "USD"}
-        if p.basis is not None:
+        if p.has_basis:
             yield {"family": "spot", "id": _spot(p.name), "asset": p.name}
         for label, strike, right in _strikes(p):
             yield {
@@ -217,7 +215,7 @@ def _portfolios(
     """Family, name and legs of every portfolio."""
     for p in prices:
         yield "outright", p.name, {p.unit: p.contracts}
-        if p.basis is not None:
+        if p.has_basis:
             yield "outright", f"{p.name} perpetual", {_perp(p.name): p.contracts}
             yield "basis", f"{p.name} against its perpetual", {_spot(p.name): p.contracts, _perp(p.name): -p.contracts}
         if f"fwd:{p.name}" in history.factors:
