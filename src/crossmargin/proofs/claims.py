@@ -23,7 +23,7 @@ CHAIN_ID_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """`slot` of `contract`, whose code has the hash `code_hash`, holds `value` in block `anchor`, counted for `account`."""
+    """`slot` of `contract`, with code of `code_hash`, holds `value` in block `anchor`, counted for `account`."""
 
     account: str
     chain_id: int
