@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from crossmargin.adapters.documents import cannot_open
 from crossmargin.adapters.tables import ArrowStream, TableSource
-from crossmargin.core.errors import InvalidInput, UnreadableFile
-from crossmargin.core.instant import DAY_NS
+from crossmargin.adapters.timed import bad_table, instants, read_timed, source_name
+from crossmargin.core.errors import UnreadableFile
 from crossmargin.scenarios.basis import with_basis
 from crossmargin.scenarios.history import FactorHistory, build_history
 
@@ -24,7 +22,7 @@ LONG: Final = frozenset({"time", "factor", "value"})
 def read_history(
     sources: TableSource | Sequence[TableSource], *, stamp: Stamp = "close", scale: Mapping[str, float] | None = None
 ) -> FactorHistory:
-    """The history in one or more .parquet or .csv files or Arrow tables, joined by time.
+    """The history in one or more .parquet, .csv or .arrow files or Arrow tables, joined by time.
 
     Each has a column `time`, and either a column for each factor (`spot:BTC`, `vol:BTC`, `rate:USD:2y`) or the columns
     `factor` and `value`. Times are instants with a zone, integer milliseconds, or days, which close at midnight UTC
@@ -33,18 +31,20 @@ def read_history(
     becomes `basis:BTC` (`with_basis`). Raises `UnreadableFile`, and `InvalidInput` (or a kind of it) for contents.
     """
     tables = [sources] if isinstance(sources, str | os.PathLike | ArrowStream) else list(sources)
-    frames = [_wide(_read(source), _name(source)) for source in tables]
+    frames = [_wide(read_timed(source), source_name(source)) for source in tables]
     if not frames:
         raise UnreadableFile("history", reason="no file was named", remedy="Name a .parquet or .csv file")
     joined = frames[0]
     for frame, source in zip(frames[1:], tables[1:], strict=True):
         twice = sorted(set(joined.columns) & set(frame.columns) - {"time"})
         if twice:
-            raise _bad("factor", _name(source), twice[0], "in one table only", "Drop one of the two columns.")
+            raise bad_table(
+                "factor", source_name(source), twice[0], "in one table only", "Drop one of the two columns."
+            )
         joined = joined.join(frame, on="time", how="full", coalesce=True)
     joined = joined.sort("time")
     close = joined["time"].to_numpy().astype(np.int64)
-    where = ", ".join(_name(source) for source in tables)
+    where = ", ".join(source_name(source) for source in tables)
     if stamp == "open" and len(close) > 1:
         close = close + int(np.median(np.diff(close)))
     names = [name for name in joined.columns if name != "time"]
@@ -52,67 +52,23 @@ def read_history(
     return with_basis(build_history(close, names, levels, scale=scale, source=where, where=where))
 
 
-def _name(source: TableSource) -> str:
-    return Path(source).name if isinstance(source, str | os.PathLike) else "table"
-
-
-def _read(source: TableSource) -> pl.DataFrame:
-    if isinstance(source, ArrowStream):
-        return pl.DataFrame(source)
-    path = Path(source)
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise UnreadableFile(str(path), reason="its name does not end in .parquet or .csv", remedy="Convert it")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
-        return pl.read_csv(path, try_parse_dates=True, infer_schema_length=None)
-    except OSError as error:
-        raise cannot_open(path, error) from None
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise UnreadableFile(str(path), reason=reason, remedy="Write the file again") from None
-
-
 def _wide(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     """A table of `time` (ns) and factors, no time twice."""
     if "time" not in frame.columns:
-        raise _bad(
+        raise bad_table(
             "columns", where, ", ".join(frame.columns[:6]), "with a column `time`", "Rename the column of times."
         )
-    timed = frame.with_columns(_instants(frame["time"], where))
+    timed = frame.with_columns(instants(frame["time"], where))
     if set(frame.columns) >= LONG:
         keys = timed.select("time", "factor")
         if keys.is_duplicated().any():
             row = keys.filter(keys.is_duplicated()).row(0)
-            raise _bad("level", where, f"{row[1]} twice at {row[0]}", "one at a time", "Drop the second row.")
+            raise bad_table("level", where, f"{row[1]} twice at {row[0]}", "one at a time", "Drop the second row.")
         return timed.pivot(on="factor", index="time", values="value", sort_columns=True)
     if timed["time"].is_duplicated().any():
         row = timed["time"].is_duplicated().arg_true()[0]
-        raise _bad("time", where, f"row {row + 1} twice", "once", "Drop one of the rows.")
+        raise bad_table("time", where, f"row {row + 1} twice", "once", "Drop one of the rows.")
     words = [name for name, kind in timed.schema.items() if not kind.is_numeric() and kind != pl.Null]
     if words:
-        raise _bad("column", where, words[0], "of numbers", "Convert it, or drop it.")
+        raise bad_table("column", where, words[0], "of numbers", "Convert it, or drop it.")
     return timed
-
-
-def _instants(times: pl.Series, where: str) -> pl.Series:
-    """Nanoseconds UTC of a column of times."""
-    if times.null_count():
-        raise _bad("time", where, "empty", "in every row", "Drop rows without a time.")
-    if times.dtype.is_integer():
-        return (times.cast(pl.Int64) * 1_000_000).alias("time")
-    if times.dtype == pl.Date:
-        return (times.cast(pl.Datetime("ns")).cast(pl.Int64) + DAY_NS).alias("time")
-    if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone is not None:
-        return times.dt.cast_time_unit("ns").cast(pl.Int64).alias("time")
-    raise _bad(
-        "type of time",
-        where,
-        str(times.dtype),
-        "instants with a zone, integer milliseconds UTC, or days",
-        "Write it like 2024-06-30T00:00:00Z.",
-    )
-
-
-def _bad(what: str, where: str, value: str, limit: str, remedy: str) -> InvalidInput:
-    return InvalidInput(what, where=where, value=value, limit=limit, remedy=remedy)

@@ -148,8 +148,10 @@ class Predictor(_Part, frozen=True, kw_only=True):
 
     The loss is learnt on `filter`; requirement and need on `model`, and not at all where that is None. `factors`,
     `scale` and `history_hash` are of the history it learnt from, `first_ms` and `last_ms` its first date and the
-    instant at which the last P&L was known. `features` are the columns of the trees in their order; those in `given`
-    came from files. `adoption` is None where it learnt on too few dates to be judged."""
+    instant at which the last P&L was known, over `dates` on which margin was set. `held` are hashes of what the
+    `accounts` held, and `of_book` says that they are a user's and no strategy portfolios. `features` are the columns of
+    the trees in their order; those in `given` came from files. `adoption` is None where it learnt on too few dates to
+    be judged."""
 
     format: Literal["crossmargin-predictor-1"] = "crossmargin-predictor-1"
     version: str
@@ -162,12 +164,12 @@ class Predictor(_Part, frozen=True, kw_only=True):
     scale: dict[str, float]
     history: str
     history_hash: str
-    book_hash: str
     of_book: bool
     first_ms: int
     last_ms: int
     dates: int
     accounts: tuple[str, ...]
+    held: tuple[str, ...]
     features: tuple[str, ...]
     given: tuple[str, ...]
     learnt: tuple[Learnt, ...]
@@ -181,7 +183,7 @@ class Predictor(_Part, frozen=True, kw_only=True):
             check.within(one.level, f"level of the {one.target}", 1e-4, 1.0 - 1e-4, where="predictor")
             if one.trees.width > len(self.features):
                 raise _refused("columns of trees", one.trees.width, f"at most {len(self.features)} features")
-            if len(one.alpha) != len(self.accounts):
+            if not len(one.alpha) == len(self.accounts) == len(self.held):
                 raise _refused("conformal levels", len(one.alpha), f"one for each of {len(self.accounts)} accounts")
             rising = all(a <= b for a, b in zip(one.scores, one.scores[1:], strict=False))
             if not one.scores or not rising:

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, frozen
+from crossmargin.engine.outlook.foretelling import read_pool
 from crossmargin.engine.outlook.predictor import PredictiveSpec
 
 LEVEL_MOST: Final = 2.0  # Of the rate: a long calm may not wear a margin down further than to twice the exceptions.
-_SLACK: Final = 1e-12  # (n + 1)(1 − α) is a whole number up to rounding.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +57,7 @@ def correct(scores: FloatArray, spec: PredictiveSpec, *, lag: int) -> Corrected:
             judged = ~np.isnan(scores[:, t - lag])
             level = np.where(judged, _stepped(level, missed[:, t - lag], spec), level)
         levels[:, t] = level
-        quantile[:, t], shortfall[:, t], capped[:, t] = _read(ascending, level)
+        quantile[:, t], shortfall[:, t], capped[:, t] = read_pool(ascending, level)
         missed[:, t] = scores[:, t] > quantile[:, t]
     return Corrected(
         quantile=frozen(quantile),
@@ -70,13 +70,3 @@ def correct(scores: FloatArray, spec: PredictiveSpec, *, lag: int) -> Corrected:
 
 def _stepped(level: FloatArray, missed: BoolArray, spec: PredictiveSpec) -> FloatArray:
     return np.clip(level + spec.gamma * (spec.rate - missed), 0.0, LEVEL_MOST * spec.rate)
-
-
-def _read(ascending: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """The conformal quantile of a sorted pool at each level, the mean from it on, and whether it asks for more."""
-    count = len(ascending)
-    rank = np.ceil((count + 1) * (1.0 - level) * (1.0 - _SLACK)).astype(np.int64)
-    capped = (rank > count) | (level <= 0.0)
-    at = np.clip(rank, 1, count) - 1
-    beyond = np.cumsum(ascending[::-1])[::-1] / np.arange(count, 0, -1)
-    return ascending[at], beyond[at], capped

@@ -48,15 +48,7 @@ def predict(
     forecast = _forecast(base, spec.rate)
     scale, dates = forecast.value_at_risk, len(base.set_ns)
     within(lag, "dates until P&L is known", 1, dates, where=name)
-    learnt = spec.learn_dates + spec.window_dates + 2 * (lag - 1)
-    if dates <= learnt:
-        raise InvalidInput(
-            "dates",
-            where=name,
-            value=dates,
-            limit=f"more than {learnt}: {spec.learn_dates} to learn from and {spec.window_dates} to correct by",
-            remedy="Give a longer history, or learn from fewer dates.",
-        )
+    learnt = first_learnt(spec, dates, lag=lag)
     known = np.where(scale > 0.0, scale, np.nan)
     features = features_of(base, scale, table, lag=lag)
     ratio = boosted_ratios(-base.pnl / known, features, spec, lag=lag, threads=threads)
@@ -71,6 +63,20 @@ def predict(
         forecast=_bare(spec.rate, var, np.maximum(tail, var)),
     )
     return Predicted(series=series, learnt=learnt, ratio=frozen(ratio), correction=correction)
+
+
+def first_learnt(spec: PredictiveSpec, dates: int, *, lag: int = 1) -> int:
+    """The first date with a figure of its own; raises `InvalidInput` where there are not as many dates."""
+    learnt = spec.learn_dates + spec.window_dates + 2 * (lag - 1)
+    if dates <= learnt:
+        raise InvalidInput(
+            "dates",
+            where=NAME,
+            value=dates,
+            limit=f"more than {learnt}: {spec.learn_dates} to learn from and {spec.window_dates} to correct by",
+            remedy="Give a longer history, or learn from fewer dates.",
+        )
+    return learnt
 
 
 def requirement_ahead(
@@ -92,10 +98,14 @@ def requirement_ahead(
 
 def features_of(base: Series, scale: FloatArray, table: FeatureTable, *, lag: int) -> FloatArray:
     """What the learner sees [account, date, name]: the table at each margin, and each account's own past."""
-    shared = joined((table,), base.set_ns).value
-    own = account_features(base, scale, lag=lag)
-    wide = [np.broadcast_to(column, scale.shape) for column in shared.T]
-    return np.stack([*wide, *own.values()], axis=-1)
+    return np.stack([*named_features(base, scale, table, lag=lag).values()], axis=-1)
+
+
+def named_features(base: Series, scale: FloatArray, table: FeatureTable, *, lag: int) -> dict[str, FloatArray]:
+    """The same by name, each [account, date]."""
+    shared = joined((table,), base.set_ns)
+    wide = [np.broadcast_to(column, scale.shape) for column in shared.value.T]
+    return dict(zip(shared.names, wide, strict=True)) | account_features(base, scale, lag=lag)
 
 
 def on_dates(series: Series, set_ns: IntArray) -> Series:
