@@ -66,11 +66,30 @@ def account_holds(s: dict[str, Any]) -> bool:
         p["row"].to_bytes(4, "big") + int(p["lots"]).to_bytes(8, "big", signed=True) + bytes([p["between"]])
         for p in s["positions"]
     )
-    content = keccak_256(b"\x12" + len(s["positions"]).to_bytes(4, "big") + packed)
+    positions = keccak_256(b"\x12" + len(s["positions"]).to_bytes(4, "big") + packed)
+    lines = b"".join(map(line_bytes, s["lines"]))
+    content = keccak_256(b"\x15" + positions + keccak_256(b"\x14" + len(s["lines"]).to_bytes(4, "big") + lines))
     leaf = account_leaf(s["account"], raw_bytes(s["salt"]), content, (int(s["worst_loss"]), int(s["collateral"])))
     head = s["head"]
     totals = (int(head["worst_loss_total"]), int(head["collateral_total"]))
     return climbed(leaf, s["index"], head["accounts"], s["path"]) == (raw_bytes(head["accounts_root"]), totals)
+
+
+def line_bytes(line: dict[str, Any]) -> bytes:
+    """A collateral line as the leaf binds it."""
+    figures = (
+        int(line["amount"]).to_bytes(16, "big") + bytes([line["decimals"]]) + int(line["price"]).to_bytes(16, "big")
+    )
+    return keccak_256(line["instance"].encode()) + figures + int(line["weight"]).to_bytes(4, "big")
+
+
+def collateral_holds(s: dict[str, Any]) -> bool:
+    """The collateral is the sum of its lines, each rounded down."""
+    found = sum(
+        int(line["amount"]) * int(line["price"]) * line["weight"] // (10 ** line["decimals"] * 10**9)
+        for line in s["lines"]
+    )
+    return bool(found == int(s["collateral"]))
 
 
 def rows_hold(s: dict[str, Any]) -> bool:

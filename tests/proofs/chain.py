@@ -62,13 +62,13 @@ def block_fields(state_root: bytes, fields: int = len(HEADER)) -> dict[str, str]
 
 
 @functools.cache
-def chain(seed: int = 0, slots: int = 200, accounts: int = 200) -> Chain:
-    """A chain with random accounts; the contract's storage has `slots` values from one byte to 32."""
+def chain(seed: int = 0, slots: int = 200, accounts: int = 200, more: tuple[tuple[int, int], ...] = ()) -> Chain:
+    """A chain with random accounts; the contract's storage has `slots` values from one byte to 32, and `more`."""
     rng = random.Random(seed)
     values = {
         rng.getrandbits(rng.choice([3, 256])): rng.getrandbits(rng.choice([4, 64, 256])) + 1 for _ in range(slots)
     }
-    values = {slot: value % 2**256 or 1 for slot, value in values.items()}
+    values = {slot: value % 2**256 or 1 for slot, value in values.items()} | dict(more)
     storage = trie_of({word(slot): rlp.encode(minimal(value)) for slot, value in values.items()})
     address = rng.randbytes(20)
     entries = {

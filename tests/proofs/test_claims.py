@@ -59,7 +59,12 @@ def test_claims_that_no_slot_can_meet_are_refused(change):
 def test_the_head_binds_its_claims():
     epoch = made.epoch()
     named = {"epoch": 7, "as_of_ms": epoch.head.as_of_ms, "inputs": made.INPUTS, "pnl": epoch.pnl, "book": epoch.book}
-    named |= {"accounts": made.ACCOUNTS, "collateral": epoch.collateral, "secret": bytes(range(32))}
+    named |= {
+        "accounts": made.ACCOUNTS,
+        "collateral": epoch.collateral,
+        "secret": bytes(range(32)),
+        "lines": epoch.lines,
+    }
     claimed = commit_epoch(**named, claims=[CLAIM, dataclasses.replace(CLAIM, value=0)])
     assert commit_epoch(**named).head == epoch.head
     assert claimed.head.claims == 2

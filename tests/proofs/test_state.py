@@ -150,9 +150,23 @@ def forged_roots() -> Iterator[tuple[Reason, bytes, list[bytes]]]:
     yield Reason.MALFORMED, b"", [rlp.encode([b""] * 16 + [b"value"])]
     yield Reason.MALFORMED, b"", [rlp.encode([b"short"] * 16 + [b""])]
     yield Reason.MALFORMED, b"", [rlp.encode([[]] * 16 + [b""])]
-    yield Reason.NOT_CANONICAL, b"", [rlp.encode([leaf] * 16 + [b""])]  # a leaf inside that is long enough for a hash
+    yield (
+        Reason.NOT_CANONICAL,
+        b"",
+        [rlp.encode([leaf] * 2 + [b""] * 15)],
+    )  # a leaf inside that is long enough for a hash
     yield Reason.MALFORMED, b"", [rlp.encode([b"\x00", bytes(32)])]  # an extension by nothing
     yield Reason.MALFORMED, b"", [rlp.encode([b"\x10", b""])]
+    yield Reason.MALFORMED, b"", [rlp.encode([bytes.fromhex("20" + nibbles[2:]), b"\x05"])]  # a leaf that ends early
+    yield Reason.MALFORMED, b"", [rlp.encode([bytes.fromhex("20" + nibbles + "00"), b"\x05"])]  # and one too late
+    yield Reason.MALFORMED, b"", [rlp.encode([bytes.fromhex("00" + nibbles), bytes(32)])]  # an extension as long
+    yield Reason.NOT_CANONICAL, b"", [rlp.encode([bytes(32)] + [b""] * 16)]  # a branch of one
+    yield Reason.MALFORMED, b"", [rlp.encode([b"\x12", [b"\x19", [b"\x20", b"\x05"]]])]  # extensions in extensions
+    yield Reason.MALFORMED, b"", [rlp.encode([leaf[0], bytes(500)])]  # longer than a node can be
+    long = rlp.encode([bytes.fromhex("3" + nibbles[1:]), bytes(40)])
+    yield Reason.MALFORMED, b"", [rlp.encode([b"\x12", keccak(long)]), long]  # no branch below an extension
+    short = rlp.encode([b"\x20", b"\x05"])
+    yield Reason.NOT_CANONICAL, b"", [rlp.encode([keccak(short)] * 16 + [b""]), short]  # listed, not inside
 
 
 @pytest.mark.parametrize(("reason", "_root", "nodes"), list(forged_roots()))

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from crossmargin.core.errors import InvalidInput, NotProved
-from crossmargin.proofs.commitments import positions_digest, row_entry, scenario_entry, unpack_quanta
+from crossmargin.proofs.collateral_lines import CollateralLine, check_source, check_sum, lines_digest
+from crossmargin.proofs.commitments import leaf_content, positions_digest, row_entry, scenario_entry, unpack_quanta
 from crossmargin.proofs.quantise import DECIMALS_MAX, worst_loss
 from crossmargin.proofs.reasons import Reason, refuse, require
 from crossmargin.proofs.state import SLOT_LIMIT, check_account, check_header, check_slots
@@ -41,11 +42,13 @@ class Check:
 class Trusted:
     """What the outsider knows from elsewhere: the digest of the head, and final block hashes by chain (CAIP-2).
 
-    Once any block hash is given, a proof on a chain without one fails."""
+    `vaults` are contracts (CAIP-10) and the asset instance (CAIP-19) that each is known to hold. Once any block hash is
+    given, a proof on a chain without one fails; once any vault is, a line from another."""
 
     head: bytes | None = None
     domain: Domain = field(default_factory=Domain)
     anchors: Mapping[str, Collection[bytes]] = field(default_factory=dict)
+    vaults: Mapping[str, str] = field(default_factory=dict)
 
 
 def verify(statement: Statement, trusted: Trusted | None = None) -> tuple[Check, ...]:
@@ -59,8 +62,11 @@ def verify(statement: Statement, trusted: Trusted | None = None) -> tuple[Check,
         _run("worst loss", lambda: _check_worst_loss(statement)),
         _run("worst scenario", lambda: _check_worst_scenario(statement)),
     ]
+    checks.append(_check_collateral(statement))
     for proof in statement.state:
         checks += _check_proof(proof, known)
+    for line in statement.lines:
+        checks += _check_line(line, statement, known)
     return tuple(checks)
 
 
@@ -117,7 +123,8 @@ def _check_totals(statement: Statement) -> None:
     head, where = statement.head, f"account {statement.account!r}"
     held = [_lots(position.lots) for position in statement.positions]
     rows = [_place(position.row, min(head.rows, COUNT_MAX), "row of a position") for position in statement.positions]
-    content = positions_digest(rows, held, [position.between for position in statement.positions])
+    positions = positions_digest(rows, held, [position.between for position in statement.positions])
+    content = leaf_content(positions, lines_digest(statement.lines))
     amounts = [
         _integer(statement.worst_loss, 0, SUM_LIMIT, "worst loss"),
         _integer(statement.collateral, 0, SUM_LIMIT, "collateral"),
@@ -169,6 +176,57 @@ def _check_worst_scenario(statement: Statement) -> None:
     proof = Inclusion(index=worst.index, count=head.scenarios, siblings=_path(worst.path))
     root = _bytes(head.scenarios_root, 32, "root of scenarios")
     check_inclusion(list_record(scenario_entry(worst.label)), proof, root, where=f"scenario {worst.label!r}")
+
+
+def _check_collateral(statement: Statement) -> Check:
+    """The collateral is what its lines count for; without lines there is nothing to add up but zero."""
+    collateral = _run("collateral", lambda: _check_lines(statement))
+    if collateral.outcome == "holds" and not statement.lines and statement.collateral != "0":
+        return Check(name="collateral", outcome="not checked", why="it is stated without the lines it is the sum of")
+    return collateral
+
+
+def _check_lines(statement: Statement) -> None:
+    stated = _integer(statement.collateral, 0, SUM_LIMIT, "collateral")
+    if statement.lines:
+        check_sum(statement.lines, stated)
+        shown = [(line.source.proof, line.source.slot) for line in statement.lines if line.source is not None]
+        require(len(set(shown)) == len(shown), Reason.WRONG_VALUE, "lines", shown[:20], "a slot for each")
+
+
+def _check_line(line: CollateralLine, statement: Statement, known: Trusted) -> list[Check]:
+    source = line.source
+    if source is None:
+        why = "no state proof is given for this amount: it is claimed, not shown"
+        return [Check(name=f"backing of {line.instance}", outcome="not checked", why=why)]
+    checks = [_run(f"backing of {line.instance}", lambda: _check_backing(line, statement))]
+    checks.append(
+        _run(f"vault of {line.instance}", lambda: _check_vault(line, statement, known), given=bool(known.vaults))
+    )
+    return checks
+
+
+def _source(line: CollateralLine, statement: Statement) -> tuple[StateProof, int, int]:
+    """The state proof that a line points at, its slot, and the value that is stated there."""
+    assert line.source is not None, "the caller has looked"
+    proof = statement.state[_place(line.source.proof, len(statement.state), "state proof of a line")]
+    slot = proof.slots[_place(line.source.slot, len(proof.slots), "slot of a line")]
+    number = int.from_bytes(_bytes(slot.slot, 32, "slot"), "big")
+    return proof, number, _integer(slot.value, 0, SLOT_LIMIT, "slot")
+
+
+def _check_backing(line: CollateralLine, statement: Statement) -> None:
+    """The amount is in a slot that is the account's own; what the slot holds is the state proof's check."""
+    proof, slot, stated = _source(line, statement)
+    check_source(line, statement.account, chain=proof.chain, slot=slot, proven=stated)
+
+
+def _check_vault(line: CollateralLine, statement: Statement, known: Trusted) -> None:
+    """The contract is one that the outsider knows to hold this instance."""
+    proof, _, _ = _source(line, statement)
+    vault = f"{proof.chain}:{proof.address}"
+    held = known.vaults.get(vault, "nothing")
+    require(held == line.instance, Reason.WRONG_VALUE, f"vault {vault}", held, f"known to hold {line.instance}")
 
 
 def _check_proof(proof: StateProof, known: Trusted) -> list[Check]:

@@ -4,8 +4,10 @@
     scenario  0x11 ‖ label
     position  row, 4 bytes ‖ lots as int64 ‖ 1 where it is between lots, else 0
     positions keccak(0x12 ‖ count, 4 bytes ‖ positions)
+    content   keccak(0x15 ‖ hash of positions ‖ hash of collateral lines)
 
-Rows and labels are entries of plain trees, in their order; the positions of an account are the content of its leaf.
+Rows and labels are entries of plain trees, in their order; the content stands in the account's leaf. Lines are those of
+`crossmargin.proofs.collateral_lines`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from crossmargin.proofs.quantise import IntegerBook, IntegerPnl
 from crossmargin.proofs.reasons import Reason, require
 from crossmargin.proofs.trees import Tree, commit_list
 
-ROW, SCENARIO, POSITIONS = b"\x10", b"\x11", b"\x12"
+ROW, SCENARIO, POSITIONS, CONTENT = b"\x10", b"\x11", b"\x12", b"\x15"
 QUANTUM_BYTES: Final = 8
 _POSITION: Final = np.dtype([("row", ">u4"), ("lots", ">i8"), ("open", "u1")])
 
@@ -64,9 +66,19 @@ def unpack_quanta(packed: bytes, count: int, *, where: str) -> list[int]:
 
 
 def positions_digest(rows: Sequence[int], lots: Sequence[int], between: Sequence[bool]) -> bytes:
-    """The content of an account's leaf: what it holds of which rows."""
-    packed = np.array(list(zip(rows, lots, between, strict=True)), dtype=_POSITION)
-    return keccak(POSITIONS + len(rows).to_bytes(4, "big") + packed.tobytes())
+    """What an account holds of which rows, as its leaf binds it."""
+    return keccak(POSITIONS + len(rows).to_bytes(4, "big") + packed_positions(rows, lots, between))
+
+
+def packed_positions(rows: Sequence[int], lots: Sequence[int], between: Sequence[bool]) -> bytes:
+    """Positions as they are hashed, 13 bytes each."""
+    packed: bytes = np.array(list(zip(rows, lots, between, strict=True)), dtype=_POSITION).tobytes()
+    return packed
+
+
+def leaf_content(positions: bytes, lines: bytes) -> bytes:
+    """The content of an account's leaf from the hashes of its positions and of its collateral lines."""
+    return keccak(CONTENT + positions + lines)
 
 
 def positions_digests(book: IntegerBook) -> list[bytes]:

@@ -17,12 +17,13 @@ import numpy as np
 
 from crossmargin.core.errors import InvalidInput
 from crossmargin.proofs.claims import Claim, commit_claims
-from crossmargin.proofs.commitments import PnlCommitment, commit_pnl, positions_digests
+from crossmargin.proofs.collateral_lines import CollateralLine, counted, line_order, lines_digest
+from crossmargin.proofs.commitments import PnlCommitment, commit_pnl, leaf_content, positions_digests
 from crossmargin.proofs.quantise import IntegerBook, IntegerPnl, worst_losses
 from crossmargin.proofs.trees import NOTHING, Tree, commit_accounts, salt_for
 from crossmargin.proofs.typed_hash import Domain, Field, struct_hash, typed_digest
 
-FORMAT: Final = "crossmargin-statement-1"
+FORMAT: Final = "crossmargin-statement-2"
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,9 +110,11 @@ class StateProof(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One account's margin, opened. `worst_loss` is not below 0; a gain in every scenario is a loss of 0."""
+    """One account's margin, opened. `worst_loss` is not below 0; a gain in every scenario is a loss of 0.
 
-    format: Literal["crossmargin-statement-1"] = FORMAT
+    `lines` are what `collateral` is the sum of; without them it is a number that nobody can take apart."""
+
+    format: Literal["crossmargin-statement-2"] = FORMAT
     head: Head
     account: str
     salt: str
@@ -122,6 +125,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     worst: WorstScenario
     positions: tuple[Position, ...]
     rows: tuple[Row, ...]
+    lines: tuple[CollateralLine, ...] = ()
     state: tuple[StateProof, ...] = ()
 
 
@@ -135,6 +139,7 @@ class Epoch:
     accounts: tuple[str, ...]
     salts: tuple[bytes, ...]
     collateral: tuple[int, ...]
+    lines: tuple[tuple[CollateralLine, ...], ...]
     losses: tuple[int, ...]
     worst: tuple[int, ...]
     committed: PnlCommitment
@@ -192,11 +197,12 @@ def commit_epoch(
     collateral: Sequence[int],
     secret: bytes,
     claims: Sequence[Claim] = (),
+    lines: Sequence[Sequence[CollateralLine]] = (),
 ) -> Epoch:
     """Commit to every account's positions, worst loss and collateral [account], both in quanta of money.
 
-    `secret` (32 bytes) makes the salts; `claims` say what storage collateral was counted from. Raises `InvalidInput`
-    for amounts or totals out of range, `DuplicateName`."""
+    `secret` (32 bytes) makes the salts; `claims` say what storage collateral was counted from; `lines` [account] what
+    it is the sum of. Raises `InvalidInput` for amounts or totals out of range, and `DuplicateName`."""
     if len(accounts) != book.ptr.size - 1:
         raise InvalidInput(
             "accounts", where="epoch", value=len(accounts), limit=f"{book.ptr.size - 1}", remedy="Name each account."
@@ -206,7 +212,10 @@ def commit_epoch(
     losses, worst = worst_losses(book, pnl)
     owed = [max(loss, 0) for loss in losses]
     salts = [salt_for(secret, account) for account in accounts]
-    tree = commit_accounts(accounts, salts, positions_digests(book), [owed, collateral])
+    parts = _lines(accounts, collateral, lines)
+    held = zip(positions_digests(book), parts, strict=True)
+    contents = [leaf_content(digest, lines_digest(part)) for digest, part in held]
+    tree = commit_accounts(accounts, salts, contents, [owed, collateral])
     committed = commit_pnl(pnl)
     claimed = commit_claims(claims) if claims else None
     loss_total, collateral_total = tree.total
@@ -233,11 +242,30 @@ def commit_epoch(
         accounts=tuple(accounts),
         salts=tuple(salts),
         collateral=tuple(collateral),
+        lines=parts,
         losses=tuple(owed),
         worst=tuple(worst.tolist()),
         committed=committed,
         tree=tree,
     )
+
+
+def _lines(
+    accounts: Sequence[str], collateral: Sequence[int], lines: Sequence[Sequence[CollateralLine]]
+) -> tuple[tuple[CollateralLine, ...], ...]:
+    """The lines of every account, if they count for its collateral; none are given for none."""
+    if not lines:
+        return ((),) * len(accounts)
+    sums = [sum(map(counted, part)) for part in lines]
+    if sums != list(collateral):
+        raise InvalidInput(
+            "lines",
+            where="epoch",
+            value=sums[:20],
+            limit=f"the collateral, {list(collateral[:20])}",
+            remedy="Add them up.",
+        )
+    return tuple(tuple(sorted(part, key=line_order)) for part in lines)
 
 
 def statement_of(epoch: Epoch, account: str, *, state: Sequence[StateProof] = ()) -> Statement:
@@ -261,6 +289,7 @@ def statement_of(epoch: Epoch, account: str, *, state: Sequence[StateProof] = ()
         worst=WorstScenario(index=-1) if worst < 0 else _worst(epoch, worst),
         positions=tuple(Position(row=row, lots=str(lots), between=between) for row, lots, between in lines),
         rows=tuple(_row(epoch, row) for row in np.unique(rows).tolist()),
+        lines=epoch.lines[at],
         state=tuple(state),
     )
 

@@ -2,8 +2,10 @@
 
 A path is the list of nodes from the root down, as `eth_getProof` gives it; a node shorter than 32 bytes stands inside
 the node above it and is not listed. A path is accepted in one form only: each node hashes to what the node above it
-names, all of them are used, and each is a node as the trie writes it. Under an honest root that follows from the
-hashes; it is checked all the same, so that nothing depends on who made the root.
+names, all of them are used, and each is a node as the trie writes it: a branch has two children or more, an extension
+leads to a branch, a leaf has all the nibbles that are left, and what is shorter than a hash is not listed. Under an
+honest root that follows from the hashes; it is checked all the same, so that nothing depends on who made the root.
+`contracts/modules/trie.vy` checks the same.
 
 Source: Ethereum yellow paper, appendices C and D; EIP-1186.
 """
@@ -21,6 +23,7 @@ HASH_BYTES: Final = 32
 EMPTY_NODE: Final = b"\x80"
 BRANCH_ITEMS, SHORT_ITEMS = 17, 2
 NODES_MAX: Final = 65  # One for each nibble of a key, and the leaf.
+NODE_BYTES_MAX: Final = 532  # A branch with sixteen hashes; nothing is longer.
 EMPTY_ROOT: Final = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")  # keccak(0x80)
 
 Node = list[Item]
@@ -39,6 +42,7 @@ class Reader:
         found = self._known.get(raw)
         if found is None:
             item = decode(raw, where=where)
+            require(len(raw) <= NODE_BYTES_MAX, Reason.MALFORMED, where, len(raw), f"at most {NODE_BYTES_MAX} bytes")
             found = keccak(raw), _checked(item, where)
             self._known[raw] = found
         return found
@@ -58,7 +62,9 @@ def look_up(root: bytes, key: bytes, nodes: Sequence[bytes], reader: Reader, *, 
         if not isinstance(child, bytes):
             node = child
         elif child:
-            node, used = _next(child, left, reader, where), used + 1
+            above, node, used = node, _next(child, left, reader, where), used + 1
+            require(len(nodes[used - 1]) >= HASH_BYTES, Reason.NOT_CANONICAL, where, used, "no short node listed")
+            _check_below(above, node, where)
         else:
             require(used == len(nodes), Reason.WRONG_COUNT, where, len(nodes), f"{used} nodes, all of them on the path")
             return value
@@ -85,7 +91,13 @@ def _step(node: Node, rest: str, where: str) -> tuple[bytes | None, Item, str]:
     nibbles = path.hex()[1 if path[0] & 0x10 else 2 :]
     if path[0] & 0x20:
         assert isinstance(child, bytes), "checked when it was read"
+        require(
+            len(nibbles) == len(rest), Reason.MALFORMED, where, nibbles, "a leaf with all the nibbles that are left"
+        )
         return (child if nibbles == rest else None), b"", ""
+    require(
+        len(nibbles) < len(rest), Reason.MALFORMED, where, nibbles, "an extension that leaves a nibble to its branch"
+    )
     return (None, child, rest[len(nibbles) :]) if rest.startswith(nibbles) else (None, b"", "")
 
 
@@ -95,9 +107,10 @@ def _checked(item: Item, where: str) -> Node:
         raise refuse(Reason.MALFORMED, where, "neither", "a list of 2 or 17 items")
     if len(item) == BRANCH_ITEMS:
         require(item[-1] == b"", Reason.MALFORMED, where, "a value in a branch", "none: all keys are equally long")
-        for child in item[:-1]:
-            if child != b"":
-                _check_child(child, where)
+        children = [child for child in item[:-1] if child != b""]
+        require(len(children) > 1, Reason.NOT_CANONICAL, where, len(children), "two children of a branch or more")
+        for child in children:
+            _check_child(child, where)
         return item
     path, child = item
     if not isinstance(path, bytes) or not path or path[0] >= 0x40 or (not path[0] & 0x10 and path[0] & 0x0F):
@@ -109,7 +122,14 @@ def _checked(item: Item, where: str) -> Node:
             path != b"\x00" and bool(child), Reason.MALFORMED, where, path.hex(), "an extension with path and child"
         )
         _check_child(child, where)
+        _check_below(item, child, where)
     return item
+
+
+def _check_below(above: Node, child: Item, where: str) -> None:
+    """Below an extension stands a branch; a child that is named by its hash is judged when it is read."""
+    branch = isinstance(child, bytes) or len(above) == BRANCH_ITEMS or len(child) == BRANCH_ITEMS
+    require(branch, Reason.MALFORMED, where, "an extension", "a branch below an extension")
 
 
 def _check_child(child: Item, where: str) -> None:
