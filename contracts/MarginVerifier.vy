@@ -115,7 +115,7 @@ def _worst(
         return 0, -1
     assert scenarios > 0 and scenarios <= SCENARIOS_MAX, "malformed"
     packed: Bytes[POSITIONS_BYTES + 32] = concat(positions, empty(bytes32))
-    totals: int256[SCENARIOS_MAX] = empty(int256[SCENARIOS_MAX])
+    totals: int256[4][SCENARIOS_MAX // 4] = empty(int256[4][SCENARIOS_MAX // 4])
     words: uint256 = unsafe_add(scenarios, 3) >> 2
     depth: uint256 = margin_trees._depth(rows)
     row: uint256 = 0  # where it begins
@@ -149,15 +149,19 @@ def _worst(
             lots: int256 = extract32(packed, unsafe_add(at, 4), output_type=int256) >> 192
             more: int256 = unsafe_add(lots, between)
             short: int256 = convert(lots < 0, int256)
-            scenario: uint256 = 0
             for word: uint256 in range(words, bound=SCENARIOS_MAX // 4):
+                # Four quanta stand in a word; scenarios that round its number up to four are never looked at.
                 moves: int256 = extract32(opened, unsafe_add(quanta, unsafe_mul(32, word)), output_type=int256)
-                for part: uint256 in range(4):
-                    move: int256 = moves >> 192
-                    held: int256 = more if move < 0 else lots
-                    totals[scenario] = unsafe_add(totals[scenario], unsafe_mul(held, unsafe_add(move, short)))
-                    moves = moves << 64
-                    scenario = unsafe_add(scenario, 1)
+                four: int256[4] = totals[word]
+                move: int256 = moves >> 192
+                four[0] = unsafe_add(four[0], unsafe_mul(more if move < 0 else lots, unsafe_add(move, short)))
+                move = (moves << 64) >> 192
+                four[1] = unsafe_add(four[1], unsafe_mul(more if move < 0 else lots, unsafe_add(move, short)))
+                move = (moves << 128) >> 192
+                four[2] = unsafe_add(four[2], unsafe_mul(more if move < 0 else lots, unsafe_add(move, short)))
+                move = (moves << 192) >> 192
+                four[3] = unsafe_add(four[3], unsafe_mul(more if move < 0 else lots, unsafe_add(move, short)))
+                totals[word] = four
         assert matched > before, "wrong count"
         row = unsafe_add(beyond, 32)
     assert row == len(opened), "wrong count"
@@ -167,12 +171,13 @@ def _worst(
 
 @internal
 @pure
-def _least(totals: int256[SCENARIOS_MAX], scenarios: uint256) -> (uint256, int256):
-    least: int256 = totals[0]
+def _least(totals: int256[4][SCENARIOS_MAX // 4], scenarios: uint256) -> (uint256, int256):
+    least: int256 = totals[0][0]
     first: uint256 = 0
     for scenario: uint256 in range(1, scenarios, bound=SCENARIOS_MAX):
-        if totals[scenario] < least:
-            least = totals[scenario]
+        total: int256 = totals[scenario >> 2][scenario & 3]
+        if total < least:
+            least = total
             first = scenario
     loss: int256 = max(unsafe_sub(0, least), 0)
     assert loss < LOSS_LIMIT, "overflow"
