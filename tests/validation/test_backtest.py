@@ -41,10 +41,9 @@ class Simulated:
 
 
 def world(price: float = 100.0) -> tuple[Book, Snapshot]:
-    market = {
-        "as_of": "2026-01-01T00:00:00Z",
-        "underlyings": [{"name": c, "kind": "spot", "risk_class": "crypto_major", "spot": price} for c in COINS],
-    }
+    liquid = {"adv_usd": 1e9, "half_spread_bps": 1.0, "daily_vol": 0.03}
+    stated = {"kind": "spot", "risk_class": "crypto_major", "spot": price, "liquidity": liquid}
+    market = {"as_of": "2026-01-01T00:00:00Z", "underlyings": [{"name": c, **stated} for c in COINS]}
     snapshot = build_snapshot(convert(market, MarketDocument, where="market"), where="market")
     perps = [
         {"family": "perpetual", "id": f"{c}-PERP.TEST", "underlying": c, "payout": "linear", "settle": "USD"}

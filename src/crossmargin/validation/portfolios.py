@@ -30,6 +30,8 @@ LEG_USD: Final = 1e6
 TENOR_DAYS: Final = 30.0
 UNCLASSED: Final = "strategies"  # no model holds it: a grid that meets it says so
 RANKED_MIN: Final = 60  # moves, of three months: with fewer a correlation says next to nothing
+# What a model takes to say what its terms are; no cost of trading is tested here.
+LIQUID: Final = {"adv_usd": 1e12, "half_spread_bps": 0.0, "daily_vol": 0.01, "half_spread_vol_points": 0.0}
 Legs = Mapping[str, float]  # instrument → contracts
 
 
@@ -136,6 +138,7 @@ def _correlations(history: FactorHistory, prices: Sequence[_Price]) -> dict[str,
 def _underlying(p: _Price, now_ns: int, risk_class: str) -> dict[str, Any]:
     """A flat curve and, where there is a volatility, a flat smile at the horizon of the options."""
     document: dict[str, Any] = {"name": p.name, "kind": p.kind, "risk_class": risk_class, "spot": p.level}
+    document["liquidity"] = LIQUID
     expiry, years = format_instant(now_ns + round(TENOR_DAYS * DAY_NS)), TENOR_DAYS / YEAR_DAYS
     vol = p.vol or 1.0
     if p.vol is not None or p.scale is not None:

@@ -9,16 +9,18 @@ import pytest
 
 from crossmargin.adapters.files import read_model_document
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnknownName
+from crossmargin.core.instant import DAY_NS
 from crossmargin.measures.reduce import Measure
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
 from crossmargin.scenarios.calibrating.calibration import Scale
 from crossmargin.scenarios.calibrating.walk import walk
-from crossmargin.scenarios.history import FactorHistory
+from crossmargin.scenarios.history import FactorHistory, build_history
 from crossmargin.validation.backtest import Stage, realised_pnl, run
 from crossmargin.validation.challengers import refitted
 from crossmargin.validation.challengers.fixed import fixed_grid
 from crossmargin.validation.challengers.registry import CHALLENGERS, challenger
 from crossmargin.validation.challengers.walked import Setting, judgeable, textbook
+from crossmargin.validation.portfolios import strategies
 from tests.scenarios.calibrating.test_calibrate import history
 from tests.validation.test_backtest import stage, world
 
@@ -115,6 +117,21 @@ def test_the_grid_asks_what_the_engine_asks_for_scan_and_jump() -> None:
     long = 2.0 * 100.0 * (1.25 * 0.16 + max(0.66 * 0.0485, 0.33 * 0.097, 0.16) - 0.16)
     assert series.margin[0, 0] == pytest.approx(long)
     assert series.margin[list(series.accounts).index("none"), 0] == 0.0
+
+
+def test_the_grid_asks_its_basis_term_for_a_coin_against_its_perpetual() -> None:
+    ready, model = grid_stage(), read_model_document()
+    level = np.array([[60_000.0, 0.001], [60_000.0, 0.002]])
+    told = build_history(np.array([1, 2]) * 10_000 * DAY_NS, ("spot:BTC", "basis:BTC"), level)
+    held = strategies(told, classes={"BTC": "crypto_major"})
+    ready = replace(ready, book=held.book, snapshot=held.snapshot)
+    series = fixed_grid(ready, model, "grid", gains=np.zeros((len(held.book.accounts), len(ready.moves))))
+    asked = dict(zip(series.accounts, series.margin[:, 0], strict=True))
+    apart = model.basis.floor + model.basis.venue  # they settle in different assets
+    for side in ("long", "short"):
+        expected = model.basis.factor.initial * apart * 1e6
+        assert asked[f"BTC against its perpetual {side}"] == pytest.approx(expected, rel=1e-9)
+    assert asked["BTC long"] == pytest.approx(asked["BTC perpetual long"])
 
 
 def test_the_grid_needs_correlations() -> None:

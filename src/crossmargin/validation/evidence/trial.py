@@ -267,7 +267,7 @@ def _runs(ready: _Ready, models: Models, threads: int) -> dict[str, Callable[[Se
 
     def of_grid(model: ModelDocument, _: Sequence[Series]) -> Made:
         one = fixed_grid(ready.stage, model, GRID, gains=ready.gains, threads=threads)
-        return one, f"worst of {model.name} × {model.scan.initial:g}, and jumps"
+        return one, f"worst of {model.name} × {model.scan.initial:g}, jumps and basis"
 
     found: dict[str, Callable[[Sequence[Series]], Made]] = {}
     found |= {recipe.name: partial(of_recipe, recipe) for recipe in models.recipes}
