@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chains_fixtures import open_backend
+from tests.chains_fixtures import backend, open_backend
 from tests.contracts.system import System, build
+
+__all__ = ["backend"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -225,3 +225,17 @@ def undeployable(chain: ChainBackend, name: str, *arguments: Any) -> str:
     except Reverted as refused:
         return revert_reason(refused.output)
     raise AssertionError(f"{name} was deployed")
+
+
+def undeployable_vault(system: System, *, token: Contract | None = None, **others: int) -> str:
+    """Why a vault is refused, which it must be."""
+    try:
+        deploy_vault(system.chain, token or system.token, system.attestor, system.challenge, **others)
+    except Reverted as refused:
+        return revert_reason(refused.output)
+    raise AssertionError("the vault was deployed")
+
+
+def reason(receipt: Receipt) -> str:
+    """Why a transaction was refused; nothing where it was not."""
+    return "" if receipt.status else revert_reason(receipt.revert)
