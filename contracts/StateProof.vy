@@ -130,6 +130,15 @@ def slotOf(storageRoot: bytes32, slot: bytes32, nodes: DynArray[Bytes[NODE_MAX],
 
 
 @external
+@pure
+def entryOf(root: bytes32, hashedKey: bytes32, nodes: DynArray[Bytes[NODE_MAX], NODES_MAX]) -> Bytes[NODE_MAX]:
+    """
+    @notice What any trie over hashed keys holds at one, no bytes where it is proven to hold nothing.
+    """
+    return trie._look_up(root, hashedKey, nodes)
+
+
+@external
 @view
 def read(
     blockHash: bytes32,

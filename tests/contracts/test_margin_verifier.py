@@ -16,10 +16,11 @@ from crossmargin.core.errors import InvalidInput, Reverted
 from crossmargin.proofs import calldata
 from crossmargin.proofs.calldata import loss_arguments, margin_arguments
 from crossmargin.proofs.checking import verify
-from crossmargin.proofs.commitments import packed_positions, row_entry
+from crossmargin.proofs.collateral_lines import lines_digest
+from crossmargin.proofs.commitments import leaf_content, packed_positions, positions_digests, row_entry
 from crossmargin.proofs.quantise import quantise_pnl, quantise_positions, worst_loss
 from crossmargin.proofs.statement import Statement, commit_epoch, statement_of
-from crossmargin.proofs.trees import LEAF, commit_list
+from crossmargin.proofs.trees import LEAF, commit_accounts, commit_list
 from tests.chains_fixtures import open_backend
 from tests.contracts.system import Contract
 from tests.proofs import test_statement as made
@@ -72,7 +73,7 @@ def accounts(draw: st.DrawFn) -> tuple[list[list[int]], list[Position], int]:
     )
 
 
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(accounts())
 @example(([[-(2**63)]], [(0, 2**63 - 1, True)] * 6, 0))
 @example(([[2**63 - 1, -(2**63)]], [(0, -(2**63), False)] * 6, 1))
@@ -190,7 +191,6 @@ TAMPERED = [
     row_too_many,
     shorter_row,
     row_elsewhere,
-    beyond_the_last,
     longer_path,
     other_place,
     fewer_scenarios,
@@ -199,12 +199,13 @@ TAMPERED = [
 ]
 
 
-@pytest.mark.parametrize("change", TAMPERED)
-@pytest.mark.parametrize("account", ["maker", "taker"])
-def test_tampered_statements_fail_on_chain_as_they_do_off_it(change, account):
-    bad = change(statement_of(made.epoch(), account))
-    if bad == statement_of(made.epoch(), account):
-        pytest.skip("this change does nothing to this account")
+@pytest.mark.parametrize(
+    ("account", "change"), [("taker", beyond_the_last), *(("maker", change) for change in TAMPERED)]
+)
+def test_tampered_statements_fail_on_chain_as_they_do_off_it(account, change):
+    good = statement_of(made.epoch(), account)
+    bad = change(good)
+    assert bad != good
     assert not held_in_python(bad)
     assert not held(bad)
 
@@ -214,10 +215,6 @@ def test_a_false_leaf_is_opened_and_refuted():
     good = made.epoch()
     halves = [loss // 2 for loss in good.losses]
     forged = dataclasses.replace(good, losses=tuple(halves))
-    from crossmargin.proofs.collateral_lines import lines_digest
-    from crossmargin.proofs.commitments import leaf_content, positions_digests
-    from crossmargin.proofs.trees import commit_accounts
-
     contents = [leaf_content(d, lines_digest(p)) for d, p in zip(positions_digests(good.book), good.lines, strict=True)]
     tree = commit_accounts(good.accounts, good.salts, contents, [halves, good.collateral])
     head = msgspec.structs.replace(good.head, accounts_root="0x" + tree.root.hex(), worst_loss_total=str(tree.total[0]))

@@ -50,12 +50,17 @@ class Reader:
 
 def look_up(root: bytes, key: bytes, nodes: Sequence[bytes], reader: Reader, *, where: str) -> bytes | None:
     """What the trie with `root` holds at keccak(`key`), or None where it holds nothing; raises `NotProved`."""
+    return entry_at(root, keccak(key), nodes, reader, where=where)
+
+
+def entry_at(root: bytes, hashed: bytes, nodes: Sequence[bytes], reader: Reader, *, where: str) -> bytes | None:
+    """`look_up` by a key that is hashed already."""
     if root == EMPTY_ROOT:
         bare = list(nodes) in ([], [EMPTY_NODE])  # Clients differ: geth lists nothing, reth and anvil the empty node.
         require(bare, Reason.WRONG_COUNT, where, len(nodes), "no nodes under the root of an empty trie")
         return None
     require(0 < len(nodes) <= NODES_MAX, Reason.WRONG_COUNT, where, len(nodes), f"1 to {NODES_MAX} nodes")
-    rest, left = keccak(key).hex(), iter(nodes)
+    rest, left = hashed.hex(), iter(nodes)
     node, used = _next(root, left, reader, where), 1
     while True:
         value, child, rest = _step(node, rest, where)
