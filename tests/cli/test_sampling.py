@@ -83,7 +83,7 @@ def test_a_value_at_risk_says_how_many_pass_it():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"horizon_bars": 5, "horizon_days": 5.0}, "up to 2.2 times as large"),
+        ({"horizon_bars": 5, "independent": 200.0}, "takes 1,000 scenarios as 200 independent ones"),
         ({"horizon_bars": 5, "horizon_rule": "bootstrap"}, "that of 1,000 draws"),
         ({"method": "monte_carlo"}, "that of 1,000 draws"),
         ({"horizon_bars": 5, "horizon_rule": "square_root"}, "dates as independent"),

@@ -15,7 +15,7 @@ from crossmargin.engine.plan import plan
 from crossmargin.engine.recipe import calibrated_model, recipe, recipes
 from crossmargin.margin import document as doc
 from crossmargin.scenarios.calibrating.calibration import Calibration, CopulaRule, CorrelationStress
-from crossmargin.scenarios.calibrating.implied import at_market, bars_a_year
+from crossmargin.scenarios.calibrating.implied import at_market
 from crossmargin.scenarios.liquidity import LiquidityRule
 from tests.engine.calibrated import FACTORS, LOOKBACK, fitted, history, recipe_of
 from tests.margin.books import replace
@@ -98,7 +98,7 @@ def test_implied_volatility_enters_where_there_is_a_surface_and_by_its_weight() 
     snapshot = desk(HEDGED, model=told).snapshot
     before, after = calibration(told), at_market(calibration(half), snapshot)
     a_bar = 0.5 / math.sqrt(365.0)  # the desk's surface is flat at 50 %
-    assert bars_a_year(before) == pytest.approx(365.0, rel=1e-12)
+    assert before.bars_a_year == pytest.approx(365.0, rel=1e-12)
     for i in (0, 1):
         assert after.factors[i].now == pytest.approx(0.5 * before.factors[i].now + 0.5 * a_bar, rel=1e-9)
     for i in (2, 3):  # the volatility of volatility is no option's

@@ -98,7 +98,25 @@ def test_orders_and_blocks_are_in_the_error_as_in_the_scan(monkeypatch: pytest.M
     parts = tails(c.result)
     np.testing.assert_array_equal(parts.worst, whole.worst)
     np.testing.assert_array_equal(parts.error, whole.error)
-    assert results_table(c.result, by="group")["worst_loss_usd"].to_list() == whole.worst.tolist()
+    written = results_table(c.result, by="group")
+    assert written["worst_loss_usd"].to_list() == whole.worst.tolist()
+    assert written["standard_error_usd"].to_list() == whole.error.tolist()
+    assert results_table(c.result)["standard_error_usd"].to_list() == whole.error.tolist()
+    grid = desk(account(group({BTC_PERP.id: 1.0})))
+    assert results_table(grid.result)["standard_error_usd"].to_list() == [None]
+
+
+def test_windows_that_overlap_count_once_for_every_bar_of_their_length():
+    long = desk(account(group({BTC_PERP.id: 1.0})), model=fitted(horizon_bars=4))
+    drawn = desk(account(group({BTC_PERP.id: 1.0})), model=fitted(horizon_bars=4, horizon_rule="square_root"))
+    windows, rows = provenance(long.result).sampling, provenance(drawn.result).sampling
+    assert windows is not None
+    assert rows is not None
+    assert (windows.scenarios, windows.independent) == (LOOKBACK - 3, (LOOKBACK - 3) / 4)
+    assert (rows.scenarios, rows.independent) == (LOOKBACK, LOOKBACK)
+    matrix = long.result.plan.terms.matrix.regular
+    alone = estimate_tail(matrix[long.book.positions.instrument], 0.975).expected_shortfall_error
+    assert tails(long.result).error == pytest.approx(2.0 * alone, rel=1e-9)
 
 
 def test_what_is_left_still_and_what_was_filled_is_named():

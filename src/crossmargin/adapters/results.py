@@ -72,7 +72,8 @@ def results_table(result: MarginResult | RuledMargin, *, by: By = "account") -> 
 
     USD throughout. `…_initial_usd` and `…_maintenance_usd` are the terms of the requirement, after their factors;
     `margin_ratio` is null where something is required and there is no equity; `worst_scenario` is that
-    of the account's group that loses most. Under a rulebook the columns are those of `ruled_columns`.
+    of the account's group that loses most, and `standard_error_usd` that of this group's scan, null where scenarios are
+    no sample. Under a rulebook the columns are those of `ruled_columns`.
     """
     import polars as pl  # noqa: PLC0415 a report that is not written does without polars
 
@@ -110,10 +111,11 @@ def account_columns(result: MarginResult | RuledMargin) -> Columns:
     factor, wrong_way = result.plan.model.wrong_way.factor, result.by_account(figures.wrong_way)
     columns["wrong_way_initial_usd"] = factor.initial * wrong_way
     columns["wrong_way_maintenance_usd"] = factor.maintenance * wrong_way
-    scenario, loss = _worst(result)
+    scenario, loss, error = _worst(result)
     group = _largest(result, loss)
     columns["worst_scenario"] = [scenario[g] if g >= 0 else None for g in group]
     columns["worst_loss_usd"] = np.where(group >= 0, np.append(loss, 0.0)[group], 0.0)
+    columns["standard_error_usd"] = np.where(group >= 0, np.append(error, np.nan)[group], np.nan)
     columns["positions"] = _count(of_group, np.diff(book.positions.ptr), accounts)
     columns["orders"] = _count(of_group, np.diff(book.orders.ptr), accounts)
     return columns
@@ -141,9 +143,10 @@ def group_columns(result: MarginResult | RuledMargin) -> Columns:
     for at, term in enumerate(TERMS):
         columns[f"{term}_initial_usd"] = found.initial[:, at]
         columns[f"{term}_maintenance_usd"] = found.maintenance[:, at]
-    scenario, loss = _worst(result)
+    scenario, loss, error = _worst(result)
     columns["worst_scenario"] = scenario
     columns["worst_loss_usd"] = loss
+    columns["standard_error_usd"] = error
     columns["positions"] = np.diff(book.positions.ptr)
     columns["orders"] = np.diff(book.orders.ptr)
     return columns
@@ -177,12 +180,14 @@ def ruled_columns(result: RuledMargin) -> Columns:
     }
 
 
-def _worst(result: MarginResult) -> tuple[list[str | None], FloatArray]:
-    """The scenario in which each group loses most and its loss there; none for groups margined by rule."""
+def _worst(result: MarginResult) -> tuple[list[str | None], FloatArray, FloatArray]:
+    """The scenario in which each group loses most, its loss there, and the standard error of its scan (NaN for none);
+    none for groups margined by rule."""
     found, labels = result.groups, result.plan.scenarios.labels
     scanned = (result.book.group_mode == Mode.PORTFOLIO) & (found.worst >= 0)
     names = [labels[w] if s else None for w, s in zip(found.worst, scanned, strict=True)]
-    return names, np.where(scanned, tails(result).worst, 0.0)
+    told = tails(result)
+    return names, np.where(scanned, told.worst, 0.0), told.error
 
 
 def _largest(result: MarginResult, loss: FloatArray) -> IndexArray:

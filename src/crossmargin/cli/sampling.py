@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Final
 
-from crossmargin.cli.wording import days, label_text, named, percent, trimmed
+from crossmargin.cli.wording import days, label_text, named, percent
 from crossmargin.engine.reports import Sampling
 
 _KINDS: Final = {
@@ -51,11 +50,10 @@ def _assumption(sampling: Sampling) -> str:
         return (
             f"The standard error is that of {every}; that of the fit, or of the past they are drawn from, is not in it."
         )
-    if rule == "overlapping" and bars > 1:
-        largest = trimmed(f"{math.sqrt(bars):.1f}")
+    if sampling.independent is not None and sampling.independent < sampling.scenarios:
         return (
-            f"The standard error takes the scenarios as independent; windows of {bars} bars overlap, so that the true "
-            f"one is up to {largest} times as large."
+            f"Windows of {bars} bars overlap: the standard error takes {named(sampling.scenarios, 'scenario')} as "
+            f"{sampling.independent:,.0f} independent ones."
         )
     return "The standard error takes the dates as independent of each other."
 

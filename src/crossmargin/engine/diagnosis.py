@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import chdtrc
 
 from crossmargin.core.arrays import FloatArray
-from crossmargin.core.instant import YEAR_DAYS, format_instant
+from crossmargin.core.instant import format_instant
 from crossmargin.measures.reduce import Measure, reduce_losses, standard_error
 from crossmargin.scenarios.calibrating.calibrated import calibrated_columns
 from crossmargin.scenarios.calibrating.calibration import Calibration, TailFit
@@ -31,7 +31,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FactorDiagnosis(_Part, frozen=True, kw_only=True):
-    """One factor: volatilities a year (decimals; of absolute moves for rates), and what its residuals look like.
+    """One factor: volatilities of as many bars as close in a year (decimals; of absolute moves for rates), residuals.
 
     A filter that takes the changes of volatility out leaves residuals of `residual_deviation` about 1 (± its standard
     error under a normal distribution with the kurtosis found) and squares without memory: `squares_p_value` of the
@@ -128,7 +128,7 @@ class Diagnosis(_Part, frozen=True, kw_only=True):
 def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
     """The diagnosis of a calibration; correlations are those of its residuals."""
     residuals, used = calibration.residuals.array, calibration.scales()
-    year = math.sqrt(YEAR_DAYS / calibration.bar_days)
+    year = math.sqrt(calibration.bars_a_year)
     closes = [format_instant(ms * 1_000_000) for ms in (calibration.close_ms[0], calibration.close_ms[-1])]
     return Diagnosis(
         model=model,

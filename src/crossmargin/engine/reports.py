@@ -146,8 +146,8 @@ class Sampling(_Part, frozen=True, kw_only=True):
 
     Where they are of a calibration, `method`, horizon and `source` say what each stands for, columns of stress beside
     them weigh `stressed_share` of all, and `unmoved` names the factors of the market that the account depends on and no
-    scenario moves. Standard errors take the scenarios as independent: windows of `horizon_bars` bars overlap where the
-    rule is "overlapping", and a draw adds nothing to what the model was fitted to.
+    scenario moves. Standard errors take `independent` of the scenarios as independent, all or, where they are windows
+    of the past that overlap, one in every `horizon_bars`; a draw adds nothing to what the model was fitted to.
     """
 
     measure: Literal["value_at_risk", "expected_shortfall"]
@@ -160,6 +160,7 @@ class Sampling(_Part, frozen=True, kw_only=True):
     horizon_rule: Literal["overlapping", "bootstrap", "square_root"] = "overlapping"
     source: str = ""
     stressed_share: float = 0.0
+    independent: float | None = None
     unmoved: tuple[str, ...] = ()
     proxied: tuple[Proxied, ...] = ()
 

@@ -54,6 +54,7 @@ def _of_calibration(read: Sampling, fitted: Calibration, stressed: float, felt: 
         horizon_rule=fitted.horizon_rule,
         source=fitted.source,
         stressed_share=stressed,
+        independent=read.scenarios / fitted.overlap,
         unmoved=tuple(sorted(felt - moved)),
         proxied=tuple(
             Proxied(factor=fit.factor, proxy=fit.proxy, beta=fit.proxy_beta, share=fit.proxied / rows)
@@ -83,8 +84,8 @@ class Tails(NamedTuple):
 def tails(result: MarginResult) -> Tails:
     """The greatest loss of every group and the sampling error of its scan, USD; of groups by rule 0 and NaN.
 
-    Under the worst case the loss is the scan. The error takes scenarios as independent draws (`measures.tail`), and is
-    NaN where they are none: under the worst case, and for the columns of a grid.
+    Under the worst case the loss is the scan. The error takes scenarios as independent draws, and of windows that
+    overlap one for every bar they are long (`measures.tail`). It is NaN under the worst case and for columns of a grid.
     """
     scanned, ready = result.book.group_mode == Mode.PORTFOLIO, result.plan
     measure = measure_of(ready.model.measure)
@@ -94,8 +95,9 @@ def tails(result: MarginResult) -> Tails:
         return Tails(worst, error)
     for rows, losses in _losses(result, np.flatnonzero(scanned)):
         worst[rows] = np.maximum(losses.max(axis=1), 0.0)
-        if ready.model.calibration is not None:
-            found = estimate_tail(-losses, measure.level, weight=ready.terms.matrix.weight)
+        if (fitted := ready.model.calibration) is not None:
+            weight = ready.terms.matrix.weight
+            found = estimate_tail(-losses, measure.level, weight=weight, overlap=fitted.overlap)
             is_quantile = measure.kind == "value_at_risk"
             error[rows] = found.value_at_risk_error if is_quantile else found.expected_shortfall_error
     return Tails(worst, error)

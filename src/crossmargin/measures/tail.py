@@ -20,6 +20,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy import special
 
+from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, IntArray, require_finite
 from crossmargin.core.errors import InvalidInput
 
@@ -32,9 +33,9 @@ _SLACK: Final = 1e-12  # Relative rounding in a sum of weights that must not mov
 class TailEstimate:
     """Risk of each row [row] in the unit of the P&L, and how well the scenarios determine it.
 
-    `low` and `high` bound the value at risk with at least `confidence` for independent scenarios of any law (infinite
-    where they are too few); the errors are standard errors. `effective` is Kish's number of equally weighted scenarios
-    that say as much, (Σw)²/Σw². The rules are those that were applied."""
+    `low` and `high` bound the value at risk with at least `confidence` whatever the law (infinite where scenarios are
+    too few); the errors are standard errors. `effective` is the number of independent, equally weighted scenarios that
+    say as much: Kish's (Σw)²/Σw², over the windows that share a bar. The rules are those that were applied."""
 
     value_at_risk: FloatArray
     expected_shortfall: FloatArray
@@ -57,24 +58,34 @@ def estimate_tail(
     quantile_rule: QuantileRule = "inverted_cdf",
     shortfall_rule: ShortfallRule = "tail_mean",
     confidence: float = 0.95,
+    overlap: int = 1,
 ) -> TailEstimate:
     """Value at risk and expected shortfall of each row at confidence `level`; `weight` [scenario] need not sum to 1.
 
     Bounds: order statistics with binomial ranks of the effective number (David and Nagaraja, 2003, Order Statistics,
     section 7.1). Error of value at risk: half the distance of the quantiles one standard deviation √(q(1 − q)/n) of the
     empirical distribution to either side; of expected shortfall √(Var[(L − VaR)⁺]/n)/q (Chen, 2008, Journal of
-    Financial Econometrics 6, 87–107). Raises `InvalidInput` for NaN, a level outside (0, 1), or weights that are
-    negative or all zero."""
+    Financial Econometrics 6, 87–107).
+
+    `overlap` is h where each scenario is a sum of h consecutive bars and shares them with its neighbours.
+    Correlations 1 − k/h make the variance of a mean 1 + 2·Σ(1 − k/h) = h times that of independent ones (Hansen and
+    Hodrick, 1980, Journal of Political Economy 88, 829–853), so n of them count as n/h. Losses beyond a level hang
+    together less than the sums: of 1,000 windows of normal moves the error of a shortfall is 1.1 to 1.25 times the
+    true one.
+
+    Raises `InvalidInput` for NaN, a level outside (0, 1), weights that are negative or all zero, or an overlap that
+    leaves no whole window."""
     q = 1.0 - _share(level, "confidence level")
     sides = 0.5 * (1.0 - _share(confidence, "confidence"))
     require_finite(pnl, "P&L", where="tail estimate")
     shares = _normal(weight, pnl.shape[1])
-    effective = 1.0 / float(np.sum(shares**2))
+    count = 1.0 / float(np.sum(shares**2))
+    effective = count / check.within(overlap, "overlap", 1, max(pnl.shape[1], 1), where="tail estimate")
     order = np.argsort(pnl, axis=1, kind="stable")
     x, w = np.take_along_axis(pnl, order, axis=1), shares[order]
     reached = np.cumsum(w, axis=1)
     spread = math.sqrt(q * (1.0 - q) / effective)
-    var = -_quantile(x, reached, q, effective, quantile_rule)
+    var = -_quantile(x, reached, q, count, quantile_rule)
     beyond = np.maximum(-x - var[:, None], 0.0)
     excess_variance = np.sum(w * beyond**2, axis=1) - np.sum(w * beyond, axis=1) ** 2
     low, high = _bounds(x, reached, q, effective, sides)
@@ -149,7 +160,7 @@ def _bounds(x: FloatArray, reached: FloatArray, q: float, n: float, sides: float
     """Least and greatest value at risk [row]: ranks r of n with P(B < r) and P(B ≥ s) at most `sides`, B binomial.
 
     A rank stands at its share of the weights, r/n; at equal weights it is that order statistic."""
-    whole = round(n)
+    whole = max(round(n), 1)
     cumulative = special.bdtr(np.arange(whole), whole, q)
     below, above = int(np.sum(cumulative <= sides)), int(np.sum(cumulative < 1.0 - sides)) + 1
     unbounded = np.full(len(x), np.inf)

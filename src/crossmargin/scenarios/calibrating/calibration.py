@@ -22,7 +22,7 @@ import numpy as np
 from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, frozen
 from crossmargin.core.errors import InvalidInput, MissingFactors
-from crossmargin.core.instant import format_instants
+from crossmargin.core.instant import YEAR_NS, format_instants
 from crossmargin.scenarios.liquidity import LiquidityRule
 
 Method: TypeAlias = Literal["historical", "filtered", "monte_carlo"]
@@ -322,6 +322,17 @@ class Calibration(_Part, frozen=True, kw_only=True):
     def horizon_days(self) -> float:
         """Days over which a scenario moves."""
         return self.bar_days * self.horizon_bars
+
+    @property
+    def overlap(self) -> int:
+        """How many windows of the past share each bar: 1 for draws, and for single bars scaled to the horizon."""
+        return self.horizon_bars if self.horizon_rule == "overlapping" and self.method != "monte_carlo" else 1
+
+    @property
+    def bars_a_year(self) -> float:
+        """How many bars close in a year, weekends and holidays as they were."""
+        span_ns = (self.close_ms[-1] - self.close_ms[0]) * 1_000_000
+        return (len(self.close_ms) - 1) * YEAR_NS / span_ns
 
     def scales(self) -> FloatArray:
         """The volatility of a bar that scenarios use [factor]."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from crossmargin.core.instant import DAY_NS, YEAR_NS
+from crossmargin.core.instant import DAY_NS
 from crossmargin.market.snapshot import Snapshot, Underlying
 from crossmargin.scenarios.calibrating.calibration import Calibration, FactorModel
 
@@ -34,12 +34,6 @@ def at_market(calibration: Calibration, snapshot: Snapshot) -> Calibration:
 def _informed(fit: FactorModel, underlying: Underlying, now_ns: int, calibration: Calibration) -> FactorModel:
     assert underlying.surface is not None, "chosen for its surface"
     ahead = now_ns + int(calibration.horizon_days * DAY_NS)
-    implied = float(underlying.surface.vol(AT_THE_MONEY, ahead)) / bars_a_year(calibration) ** 0.5
+    implied = float(underlying.surface.vol(AT_THE_MONEY, ahead)) / calibration.bars_a_year**0.5
     weight = calibration.implied_weight
     return msgspec.structs.replace(fit, now=(1.0 - weight) * fit.now + weight * implied)
-
-
-def bars_a_year(calibration: Calibration) -> float:
-    """How many bars close in a year, weekends and holidays as they were."""
-    span_ns = (calibration.close_ms[-1] - calibration.close_ms[0]) * 1_000_000
-    return (len(calibration.close_ms) - 1) * YEAR_NS / span_ns
