@@ -24,7 +24,7 @@ demo: $(VENV)/level-core
 chains: $(VENV)/level-chains $(ANVIL)
 
 test: $(VENV)/level-test $(ANVIL)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(VENV)/level-check
 	$(BIN)/ruff check .

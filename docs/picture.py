@@ -63,7 +63,7 @@ def _totals(account: AccountReport) -> tuple[float, float, float]:
 
 
 def _card() -> Markup:
-    css = resources.files("crossmargin.cli").joinpath("page.css").read_text(encoding="utf-8")
+    css = resources.files("crossmargin.cli.report").joinpath("page.css").read_text(encoding="utf-8")
     own = "\n.card-of-all { fill: var(--card); } .head { fill: var(--ink); font: 650 17px system-ui, sans-serif; }\n"
     card = element("rect", width="100%", height="100%", rx=10.0, class_="card-of-all")
     return join([element("style", Markup(css + own)), card])

@@ -37,7 +37,7 @@ def mean_s(median_s: float, log_sd: float, retry_share: float, retry_s: float) -
 def failure(incidents: int, years: float, seconds: float) -> float:
     """The chance that a bridge fails within `seconds`: Jeffreys' Beta(½, ½) after `incidents` in `years`."""
     yearly = (incidents + 0.5) / (years + 1.0)
-    return 1.0 - (1.0 - yearly) ** (seconds / (365.0 * 86_400.0))
+    return 1.0 - math.pow(1.0 - yearly, seconds / (365.0 * 86_400.0))
 
 
 def cost_usd(

@@ -26,6 +26,12 @@ class Fitted(NamedTuple):
         return str(self.book), "--market", str(self.market)
 
 
+@pytest.fixture(autouse=True)
+def pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables as a pipe gets them, whatever terminal the tests were started from."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def fitted(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Fitted:
     """Files in a folder of their own."""

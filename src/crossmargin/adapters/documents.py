@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import inspect
 
 from crossmargin.core.errors import InvalidInput, UnknownName, UnreadableFile
@@ -23,6 +24,8 @@ _FIELD_REMEDY: Final = "Correct the name; `crossmargin schema` lists the fields.
 ANY_KEY: Final = "..."  # what msgspec writes where a path goes through the values of a mapping
 _ERROR = re.compile(r"(?P<text>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
+DEPTH_MAX: Final = 200  # Parsers recurse in C; a thread with a small stack would die of what the interpreter allows.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTED = re.compile(r"`([^`]*)`")
 
@@ -100,7 +103,17 @@ def scalar_text(value: str | float | bool) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 
 
+def _depth(text: str) -> int:
+    """How deeply brackets are nested, those in strings counted too."""
+    code = np.frombuffer(text.encode(), dtype=np.uint8)
+    opened, closed = np.isin(code, (ord("["), ord("{"))), np.isin(code, (ord("]"), ord("}")))
+    return int(np.cumsum(opened.astype(np.int32) - closed, dtype=np.int32).max(initial=0))
+
+
 def _json(text: str) -> object:
+    if _depth(text) > DEPTH_MAX and _depth(_STRING.sub("", text)) > DEPTH_MAX:
+        raise RecursionError
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
         if len(table) < len(pairs):
