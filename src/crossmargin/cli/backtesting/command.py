@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
+import msgspec
+
 from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import read_book, read_market, read_model_document, read_recipe
 from crossmargin.adapters.histories import read_history
+from crossmargin.cli.backtesting.learner import Backtested, Remembered, learnt, read_learner, with_learner
 from crossmargin.cli.backtesting.tables import backtest_tables
 from crossmargin.cli.fitting.command import end_of, scales, with_proxies
 from crossmargin.cli.output import enter_text, print_report, progress_bar
@@ -51,6 +54,7 @@ class Asked:
     classes: tuple[str, ...]
     with_frontier: bool
     seed: int
+    learning: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ class Sources:
     market: Path | None
     instruments: Path | None
     windows: Path | None
+    features: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +76,30 @@ class Outputs:
     html: Path | None
     auth066: Path | None
     as_json: bool
+    predictor: Path | None = None
 
 
 def backtest(sources: Sources, asked: Asked, outputs: Outputs) -> None:
     """Run, write and report."""
+    if outputs.predictor is not None and outputs.predictor.suffix.lower() != ".json":
+        raise InvalidInput(
+            "--predictor", where="backtest", value=outputs.predictor.name, limit="a .json file", remedy="Rename it."
+        )
     with progress_bar() as progress:
         told = read_history(sources.history, stamp=asked.stamp, scale=scales(asked.scales))
-        models = _models(asked)
+        learner = read_learner(asked.learning, sources.features)
+        models = with_learner(_models(asked), learner, kept=outputs.predictor is not None)
         held, told = _hold(sources, asked, models, told)
-        report, _ = trial(told, held, models, _question(sources, asked, models), threads=THREADS, progress=progress)
+        remembered = Remembered(hold=held)
+        question = _question(sources, asked, models)
+        report, series = trial(told, remembered, models, question, threads=THREADS, progress=progress)
+        kept = None
+        if outputs.predictor is not None:
+            learnt_of = Backtested(report=report, series=series, history=told, models=models, question=question)
+            kept = learnt(learnt_of, remembered.held(), learner, of_book=sources.book is not None, progress=progress)
     with ExitStack() as files:
+        if kept is not None and outputs.predictor is not None:
+            enter_text(files, outputs.predictor, msgspec.json.encode(kept).decode())
         if outputs.html is not None:
             from crossmargin.cli.backtesting.page import backtest_page
 

@@ -73,6 +73,20 @@ _PageOption: TypeAlias = Annotated[Path | None, typer.Option(help="Write a page.
 _MessageOption: TypeAlias = Annotated[
     Path | None, typer.Option("--auth066", help="Write the ISO 20022 message auth.066.001.01.", metavar="FILE")
 ]
+_PredictorOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--predictor", help="Keep the predictive margin for `forecast`: a .json file.", metavar="FILE"),
+]
+_FeaturesOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--features", help="What else was known, by time: .csv, .parquet or .arrow; repeat it.", metavar="FILE"
+    ),
+]
+_LearningOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--learning", help="How the predictive margin learns: .toml or .json.", metavar="FILE"),
+]
 _JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -94,6 +108,9 @@ def backtest(
     stamp: _StampOption = Stamp.CLOSE,
     scale: _ScaleOption = None,
     seed: _SeedOption = 0,
+    predictor: _PredictorOption = None,
+    features: _FeaturesOption = None,
+    learning: _LearningOption = None,
     html: _PageOption = None,
     auth066: _MessageOption = None,
     as_json: _JsonOption = False,
@@ -101,7 +118,7 @@ def backtest(
     """Judge margin models by what came: margin is set before each move, by models that knew the past alone.
 
     Prints coverage, tests, procyclicality and cost of each model, by window, family and side, before and after the
-    choice of the model was fixed.
+    choice of the model was fixed. `--predictor` keeps the predictive margin that was learnt, with its verdict.
 
     Example: `crossmargin backtest --history levels.parquet --model all --from 2021-01-01 --to 2024-06-30`
     """
@@ -121,8 +138,15 @@ def backtest(
         classes=tuple(risk_class or ()),
         with_frontier=frontier,
         seed=seed,
+        learning=learning,
     )
     sources = command.Sources(
-        history=tuple(history), book=book, market=market, instruments=instruments, windows=windows
+        history=tuple(history),
+        book=book,
+        market=market,
+        instruments=instruments,
+        windows=windows,
+        features=tuple(features or ()),
     )
-    command.backtest(sources, asked, command.Outputs(html=html, auth066=auth066, as_json=as_json))
+    outputs = command.Outputs(html=html, auth066=auth066, as_json=as_json, predictor=predictor)
+    command.backtest(sources, asked, outputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from crossmargin.cli.outlook import plots
+from crossmargin.cli.outlook.predicted import call_text, predicted_card
 from crossmargin.cli.outlook.tables import POSITIONS_SHOWN, distance_cells
 from crossmargin.cli.outlook.words import forecast_words, odds, reverse_words, shock_words
 from crossmargin.cli.report.charts import Bar, signed_bars
@@ -24,7 +25,7 @@ from crossmargin.cli.report.page_parts import (
 from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.sampling import sampling_notes
 from crossmargin.cli.wording import Column, days, label_text, named, percent, usd
-from crossmargin.engine.outlook.forecast import ForecastReport
+from crossmargin.engine.outlook.forecast import PREDICTOR, ForecastReport
 from crossmargin.engine.outlook.reverse import ReverseLine, ReverseReport
 
 
@@ -33,7 +34,7 @@ def forecast_page(report: ForecastReport) -> str:
     entries = (
         Tile("Initial margin now", usd(report.initial_usd), "USD"),
         Tile(f"In {days(report.horizon_days)}, 95 %", usd(_initial(report, 0.95)), "not above, USD"),
-        _chance("Chance of a call", report.call_chance, report.call_chance_error, report),
+        _call_tile(report),
         _chance("Chance of liquidation", report.liquidation_chance, report.liquidation_chance_error, report),
     )
     top = join(
@@ -45,9 +46,25 @@ def forecast_page(report: ForecastReport) -> str:
     )
     sections = [
         Section("spread", f"Where it stands in {days(report.horizon_days)}", _spread(report)),
+        *_predicted(report),
         Section("outcomes", "What happens in each outcome", _outcomes(report)),
     ]
     return document(f"{report.account} · forecast", top, sections, report.provenance)
+
+
+def _predicted(report: ForecastReport) -> list[Section]:
+    """The section of the predictor, where there is one."""
+    if report.foretold is None:
+        return []
+    return [Section("predicted", "What was learnt from the past", predicted_card(report))]
+
+
+def _call_tile(report: ForecastReport) -> Tile:
+    """The chance of a call by whoever is used."""
+    said, answer = report.foretold, report.answer
+    if said is not None and answer is not None and answer.calls_by == PREDICTOR:
+        return Tile("Chance of a call", call_text(said), "by the predictor")
+    return _chance("Chance of a call", report.call_chance, report.call_chance_error, report)
 
 
 def _chance(what: str, chance: float, error: float, report: ForecastReport) -> Tile:
@@ -70,7 +87,9 @@ def _spread(report: ForecastReport) -> Markup:
         "Requirement", "Prices move, the volatility forecast follows, and the account is margined again.", draw
     )
     columns = (Column("for a chance of a call of"), Column("cash to post now, USD"))
-    posted = table("What to post", columns, [[percent(p.chance), usd(p.amount_usd)] for p in report.postings])
+    posted = table(
+        "What to post", columns, [[percent(p.chance), usd(p.amount_usd)] for p in (report.answer or report).postings]
+    )
     notes = join(element("p", text, class_="note") for text in sampling_notes(report.provenance.sampling))
     return join((grid(left, right), card(join((posted, notes)))))
 

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
+from crossmargin.cli.outlook.predicted import LEVEL_COLUMNS, LOSS_COLUMNS, learnt_words, level_cells, loss_cells
 from crossmargin.cli.outlook.words import forecast_words, odds, reverse_words, shock_words
 from crossmargin.cli.table_parts import Row, Sheet, bar, footer, prose, table
 from crossmargin.cli.wording import Column, days, percent, usd
@@ -23,14 +24,28 @@ def forecast_tables(report: ForecastReport) -> RenderableType:
     columns = (Column("probability"), Column("initial USD"), Column("excess USD"))
     rows: list[Row] = [[percent(q.level), usd(q.initial_usd), usd(q.excess_usd)] for q in report.quantiles]
     rows.append(["now", usd(report.initial_usd), usd(report.equity_usd - report.initial_usd)])
-    posted: list[Row] = [[percent(p.chance), usd(p.amount_usd)] for p in report.postings]
+    posted: list[Row] = [[percent(p.chance), usd(p.amount_usd)] for p in (report.answer or report).postings]
     return Sheet(
         Rule(Text.assemble((report.account, "bold"), f" in {days(report.horizon_days)}"), align="left"),
         prose(forecast_words(report)),
         table("Not above, with this probability", columns, rows, total=True),
         table("To post now, USD", (Column("for a chance of a call of"), Column("cash USD")), posted),
+        *_predicted(report),
         *footer(report.provenance),
     )
+
+
+def _predicted(report: ForecastReport) -> Iterator[RenderableType]:
+    """The predictor's figures beside the filter's."""
+    said = report.foretold
+    if said is None:
+        return
+    rows: list[Row] = [*loss_cells(said)]
+    yield table(f"Loss passed with a chance of {percent(said.rate)}", LOSS_COLUMNS, rows)
+    if said.levels:
+        learnt: list[Row] = [*level_cells(said)]
+        yield table("Requirement to come, as it was learnt", LEVEL_COLUMNS, learnt)
+    yield prose((learnt_words(said),))
 
 
 def reverse_tables(report: ReverseReport) -> RenderableType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from crossmargin.cli.outlook.predicted import predicted_words
 from crossmargin.cli.wording import days, label_text, named, percent, usd
 from crossmargin.engine.outlook.forecast import ForecastReport, Quantile
 from crossmargin.engine.outlook.reverse import FactorMove, Past, ReverseLine, ReverseReport
@@ -28,6 +29,7 @@ def forecast_words(report: ForecastReport) -> tuple[str, ...]:
         chance_words("a call (equity below initial margin)", report.call_chance, report.call_chance_error, report),
         chance_words("liquidation", report.liquidation_chance, report.liquidation_chance_error, report),
         *_posting_words(report),
+        *predicted_words(report),
     )
 
 
@@ -48,11 +50,12 @@ def chance_words(what: str, chance: float, error: float, report: ForecastReport)
 
 
 def _posting_words(report: ForecastReport) -> Iterator[str]:
-    needed = [p for p in report.postings if p.amount_usd > 0.0]
+    postings = report.postings if report.answer is None else report.answer.postings
+    needed = [p for p in postings if p.amount_usd > 0.0]
     for posting in needed:
         yield f"With {usd(posting.amount_usd)} USD posted now it is at most {percent(posting.chance)}."
     if not needed:
-        chances = " or ".join(percent(p.chance) for p in report.postings)
+        chances = " or ".join(percent(p.chance) for p in postings)
         yield f"Nothing has to be posted now for a chance of at most {chances}."
 
 

@@ -93,6 +93,21 @@ def forecast(
     ],
     account: AccountOption = None,
     outcomes: Annotated[int, typer.Option(min=20, help="Scenarios to let happen, evenly from bad to good.")] = 100,
+    predictor: Annotated[
+        Path | None, typer.Option(help="A predictive margin that `backtest --predictor` kept.", metavar="FILE")
+    ] = None,
+    history: Annotated[
+        list[Path] | None,
+        typer.Option("--history", help="With a predictor: the past up to now; repeat it.", metavar="HISTORY"),
+    ] = None,
+    features: Annotated[
+        list[Path] | None,
+        typer.Option("--features", help="What else the predictor was given; repeat it.", metavar="FILE"),
+    ] = None,
+    horizon: Annotated[
+        str | None, typer.Option(help="Refuse a model of another horizon, like 1d or 12h.", metavar="TIME")
+    ] = None,
+    stamp: StampOption = Stamp.CLOSE,
     instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
@@ -101,14 +116,18 @@ def forecast(
 
     Scenarios of the model are let happen one by one: prices move, the volatility forecast takes the move in, and the
     account is margined again. Prints quantiles of requirement and excess, the chances of a call and of liquidation with
-    their errors, and what posted now would make a call unlikely.
+    their errors, and what posted now would make a call unlikely. With `--predictor` the predictive margin stands beside
+    them, and is the answer only where it beat the best filter out of sample for such a book.
 
     Example: `crossmargin forecast book.toml --market market.toml --model model.json --account desk`
     """
     from crossmargin.cli.outlook import command
 
     inputs = command.Inputs(book=book, market=market, model=model, account=account, instruments=instruments)
-    command.forecast(inputs, outcomes=outcomes, as_json=as_json, html=html)
+    learnt = command.Learnt(
+        predictor=predictor, history=tuple(history or ()), features=tuple(features or ()), stamp=stamp.value
+    )
+    command.forecast(inputs, learnt, outcomes=outcomes, horizon=horizon, as_json=as_json, html=html)
 
 
 @over_time.command("reverse-stress")

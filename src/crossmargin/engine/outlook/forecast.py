@@ -20,10 +20,11 @@ from crossmargin.engine.explaining.curves import account_pnl
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.moved import dealt_at_marks, ladder_gains, parallel
+from crossmargin.engine.outlook.foretelling import Foretold, Standing, foretold
 from crossmargin.engine.plan import Progress, plan
 from crossmargin.engine.reports import Provenance
 from crossmargin.engine.variants import account_alone
-from crossmargin.market.snapshot import Snapshot, bump, factors_of
+from crossmargin.market.snapshot import USD, Snapshot, bump, factors_of
 from crossmargin.portfolio.book import Book
 from crossmargin.scenarios.calibrating.calibrate import stepped
 from crossmargin.scenarios.scenario_set import ScenarioSet
@@ -31,6 +32,7 @@ from crossmargin.scenarios.scenario_set import ScenarioSet
 OUTCOMES: Final = 100
 LEVELS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 CALL_CHANCES: Final = (0.05, 0.01)
+PREDICTOR: Final = "predictor"
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +64,25 @@ class Outcome(_Part, frozen=True, kw_only=True):
     maintenance_usd: float
 
 
+class Answer(_Part, frozen=True, kw_only=True):
+    """What to go by where a predictor stands beside the model: its figures only where it beat the best filter.
+
+    `margin_usd` covers the loss over the horizon at the predictor's rate, as said by `margin_by`; the chance of a call
+    and what to post are as said by `calls_by`: the name of a filter or model, or "predictor"."""
+
+    margin_usd: float
+    margin_by: str
+    call_chance: float
+    postings: tuple[Posting, ...]
+    calls_by: str
+
+
 class ForecastReport(_Part, frozen=True, kw_only=True):
     """Where an account will stand; `call_chance` of equity below initial margin, each chance with its standard error.
 
     Figures without more are of now, those of `quantiles` and `outcomes` of `horizon_days` later. `outcomes` are equally
-    likely, in the order of their P&L; `unmoved` factors of the market stay in all of them.
+    likely, in the order of their P&L; `unmoved` factors of the market stay in all of them. With a predictor: what it
+    says (`foretold`), and the `answer` that its verdict allows.
     """
 
     provenance: Provenance
@@ -83,6 +99,8 @@ class ForecastReport(_Part, frozen=True, kw_only=True):
     postings: tuple[Posting, ...]
     outcomes: tuple[Outcome, ...]
     unmoved: tuple[str, ...]
+    foretold: Foretold | None = None
+    answer: Answer | None = None
 
 
 def forecast(
@@ -92,13 +110,15 @@ def forecast(
     *,
     account: str,
     outcomes: int = OUTCOMES,
+    standing: Standing | None = None,
     progress: Progress | None = None,
 ) -> ForecastReport:
     """The predictive distribution of an account's requirement over the horizon of the model's calibration.
 
     Of the calibration's columns, `outcomes` are taken at even ranks, by weight, of the account's own P&L. Options keep
-    their time to expiry. Raises `InvalidInput` for a model without a calibration, `UnknownName` for the account, and
-    what `plan` raises.
+    their time to expiry. With where the account stands under a kept predictor (`validation.predictive.standing`) its
+    figures stand beside the model's, and are the answer where its verdict says so. Raises `InvalidInput` for a model
+    without a calibration, `UnknownName` for the account, and what `plan` raises.
     """
     if model.calibration is None:
         raise InvalidInput(
@@ -120,7 +140,42 @@ def forecast(
         found.append(_outcome(entered, due[:, column], snapshot, model, columns, int(column), float(gains[column])))
         if progress is not None:
             progress("forecast", done, len(chosen))
-    return _report(account, model.calibration.horizon_days, snapshot, now, tuple(found), columns)
+    report = _report(account, model.calibration.horizon_days, snapshot, now, tuple(found), columns)
+    return report if standing is None else _answered(report, standing, model, coins_held=_coins_held(alone, snapshot))
+
+
+def _coins_held(alone: Book, snapshot: Snapshot) -> bool:
+    """Whether collateral is held whose price moves with more than a peg."""
+    table = alone.table
+    assets = {table.assets[i] for i in table.settle[alone.holdings.instrument].tolist()}
+    return any(snapshot.assets[name].reference != USD for name in assets)
+
+
+def _answered(report: ForecastReport, standing: Standing, model: ModelDocument, *, coins_held: bool) -> ForecastReport:
+    """The report with what a predictor says, and the answer that its verdict allows."""
+    said = foretold(
+        standing,
+        model=model.name,
+        horizon_days=report.horizon_days,
+        as_of_ns=report.provenance.as_of_ms * 1_000_000,
+        initial_usd=report.initial_usd,
+        equity_usd=report.equity_usd,
+        coins_held=coins_held,
+    )
+    postings = tuple(
+        Posting(chance=p.chance, amount_usd=p.amount_usd if learnt is None else learnt)
+        for p in report.postings
+        for learnt in (said.posting(p.chance, report.equity_usd),)
+    )
+    by_calls = said.calls_used and said.call_chance is not None
+    answer = Answer(
+        margin_usd=said.margin_usd if said.is_used else said.filter_usd,
+        margin_by=PREDICTOR if said.is_used else said.filter,
+        call_chance=said.call_chance if by_calls and said.call_chance is not None else report.call_chance,
+        postings=postings if by_calls else report.postings,
+        calls_by=PREDICTOR if by_calls else model.name,
+    )
+    return msgspec.structs.replace(report, foretold=said, answer=answer)
 
 
 def _even_ranks(gains: FloatArray, weight: FloatArray, count: int) -> IntArray:

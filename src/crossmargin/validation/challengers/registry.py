@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+import msgspec
 
 from crossmargin.core.check import known
 from crossmargin.engine.outlook.predictor import PredictiveSpec
@@ -14,7 +16,7 @@ from crossmargin.validation.backtest import Forecaster, Series
 from crossmargin.validation.challengers.refitted import gjr, pareto_tails, t_copula, vine
 from crossmargin.validation.challengers.walked import Setting
 from crossmargin.validation.predictive.adoption import forecast_of
-from crossmargin.validation.predictive.features import market_features
+from crossmargin.validation.predictive.features import FeatureTable, joined, market_features
 from crossmargin.validation.predictive.margin import NAME as CONFORMAL
 from crossmargin.validation.predictive.margin import predict
 
@@ -48,14 +50,23 @@ CHALLENGERS: Final[Mapping[str, Challenger]] = MappingProxyType(
 Derived: TypeAlias = Callable[[Series, FactorHistory], Series]
 
 
-def _conformal(baseline: Series, history: FactorHistory) -> Series:
-    """The baseline corrected by what its errors have been; before it has learnt, the baseline itself."""
-    spec = PredictiveSpec(rate=forecast_of(baseline).rate)
-    return predict(baseline, market_features(history), spec).series
+def conformal(
+    baseline: Series,
+    history: FactorHistory,
+    *,
+    spec: PredictiveSpec = PredictiveSpec(),  # noqa: B008 it is frozen
+    given: Sequence[FeatureTable] = (),
+) -> Series:
+    """The baseline corrected by what its errors have been, at the baseline's rate; before it has learnt, the baseline.
+
+    `given` are features beside those that the history makes. Raises as `predict` does."""
+    asked = msgspec.structs.replace(spec, rate=forecast_of(baseline).rate)
+    table = joined((market_features(history), *given), baseline.set_ns)
+    return predict(baseline, table, asked).series
 
 
 # What is made of the series of the baseline, and of the history that was known on each date.
-DERIVED: Final[Mapping[str, Derived]] = MappingProxyType({CONFORMAL: _conformal})
+DERIVED: Final[Mapping[str, Derived]] = MappingProxyType({CONFORMAL: conformal})
 
 
 def challenger(name: str, setting: Setting) -> Forecaster:
