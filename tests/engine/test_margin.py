@@ -46,7 +46,8 @@ def by_name(result: MarginResult) -> dict[str, tuple[float, ...]]:
     for g, name in enumerate(book.groups):
         found[name] = (*result.groups.initial[g].tolist(), *result.groups.maintenance[g].tolist())
     for p, name in enumerate(book.pools):
-        found[f"pool {name}"] = tuple(float(getattr(result.pools, f)[p]) for f in result.pools.__dataclass_fields__)
+        columns = [np.atleast_1d(getattr(result.pools, f)[p]) for f in result.pools.__dataclass_fields__]
+        found[f"pool {name}"] = tuple(np.concatenate(columns).tolist())
     return found
 
 

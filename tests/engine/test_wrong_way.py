@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from crossmargin.accounts.equity import position_worth
 from crossmargin.collateral.document import Collateral, HaircutTier
-from crossmargin.engine.margin import MarginResult, margin, pool_lines
+from crossmargin.engine.collateral_risk import pool_lines
+from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.variants import account_alone, with_quantities
 from crossmargin.margin import document as doc
 from crossmargin.measures.kernels.reduce import losses_rows

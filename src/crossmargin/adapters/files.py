@@ -41,7 +41,10 @@ class Definitions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def read_market(path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
-    """The market in a .toml or .json file; its chains, if it states any, by the registry in a file or the shipped one.
+    """The market in a .toml or .json file.
+
+    Where it states chains, `registry` says what they are: a file, or "default" for the one that ships; without it the
+    file that the market names, and else the shipped one.
 
     Raises `UnreadableFile` for a file that cannot be read, and `InvalidInput`, `MissingFactors` or `SurfaceArbitrage`
     for what it states.
@@ -53,7 +56,8 @@ def read_market(path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
             read_registry,
         )
 
-        records = read_registry(Path(registry) if registry is not None else DEFAULT_REGISTRY)
+        beside = Path(path).parent / document.chains.registry if document.chains.registry else DEFAULT_REGISTRY
+        records = read_registry(beside if registry is None else str(registry))
     return build_snapshot(document, where=str(path), registry=records)
 
 

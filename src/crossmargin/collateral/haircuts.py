@@ -1,6 +1,7 @@
 """What collateral counts for: lo-price × (1 − haircut by size), then caps by asset, chain and issuer.
 
-All sizes and caps are those of one pool. Each step can only lower what counts, and says by how much.
+Where the market states chains, tokens go through further steps (`recognising`) in between. All sizes and caps are those
+of one pool. Each step can only lower what counts, and says by how much.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from crossmargin.collateral.document import Collateral, HaircutTier
+from crossmargin.collateral.document import Collateral, HaircutTier, TokenHaircuts
+from crossmargin.collateral.recognising import (
+    Steps,
+    bridge_caps,
+    own_price,
+    pending_credits,
+    registry_caps,
+    token_haircuts,
+)
+from crossmargin.collateral.tokens import Reason, Tokens
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
 from crossmargin.core.errors import InvalidInput
@@ -21,15 +31,28 @@ from crossmargin.market.snapshot import USD, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recognised:
-    """Per holding, USD: `gross` at the mid price, `haircut` and `capped` taken off, `recognised` what counts.
+    """Per holding, USD: `gross` at the mid price of its asset, `haircut` and `capped` taken off, `recognised` what
+    counts.
 
-    recognised = gross − haircut − capped. A debt (negative amount) is valued at the high price with its markup.
+    recognised = gross − haircut − capped. A debt (negative amount) is valued at the high price with its markup. All
+    that is taken off is also `price` + `peg` + `backing` + `finality` + `liquidity`; of it `pending` counts once it is
+    final and `refused` is not accepted at all. `reason` are bits of `tokens.Reason`. `own_value` is at the own price
+    of the token.
     """
 
     gross: FloatArray
     haircut: FloatArray
     capped: FloatArray
     recognised: FloatArray
+    price: FloatArray
+    peg: FloatArray
+    backing: FloatArray
+    finality: FloatArray
+    liquidity: FloatArray
+    pending: FloatArray
+    refused: FloatArray
+    own_value: FloatArray
+    reason: IndexArray
 
 
 def recognise(
@@ -41,26 +64,80 @@ def recognise(
     instrument: IndexArray,
     amount: FloatArray,
     by_rule: BoolArray,
+    known: Tokens | None = None,
+    other: FloatArray | None = None,
 ) -> Recognised:
     """Value the holdings of many pools: `pool`, `instrument` (a spot row of `table`) and `amount` by holding.
 
     `by_rule` [holding] is false where the holding's price risk is inside the scenarios: then no haircut is taken
-    (caps and the oracle's confidence still are). Raises `UnknownName` for an asset without haircuts.
+    (caps and the oracle's confidence still are). `known` are the tokens of the table where the market states chains,
+    and `other` [pool] what stands in each pool's equity beside collateral. Debts count at any level, as soon as they
+    are seen, and at the price of the asset, never at the lower one of a token. Raises `UnknownName` for an asset
+    without haircuts.
     """
     asset = table.settle[instrument]
     price = np.asarray([snapshot.asset_price(a) for a in table.assets] or [0.0])[asset]
     width = np.asarray([snapshot.assets[a].confidence if a != USD else 0.0 for a in table.assets] or [0.0])[asset]
     gross = amount * price
-    held = np.maximum(gross, 0.0) * (1.0 - width)
-    key = pool.astype(np.int64) * max(len(table.assets), 1) + asset
-    counted = held * (1.0 - np.where(by_rule, _haircut(held, key, asset, table, rules), 0.0))
     debt = np.minimum(gross, 0.0) * (1.0 + width) * (1.0 + rules.debt_markup)
+    key = pool.astype(np.int64) * max(len(table.assets), 1) + asset
+    if known is not None:
+        steps = own_price(np.maximum(gross, 0.0), known, instrument)
+        own_value = steps.value
+        sized = own_value * (1.0 - width)
+        kept = 1.0 - np.where(by_rule, _haircut(sized, key, asset, table, rules), 0.0)
+        before = sized * kept
+        lost = own_value - before
+        steps.value = before
+        token_haircuts(steps, kept, by_rule, known, instrument, rules.tokens)
+        registry_caps(steps, pool, known, instrument, rules.tokens)
+        pending_credits(steps, pool, known, instrument, rules.tokens)
+        capped = steps.value * _caps(steps.value, pool, asset, table.chain[instrument], table, snapshot, rules)
+        steps.take(capped, "liquidity", refused=True, why=Reason.CAP)
+        free = tally(pool, debt, 0 if other is None else len(other)) + (0.0 if other is None else other)
+        bridge_caps(steps, pool, known, instrument, free, rules.caps.bridge)
+        return _assembled(gross, debt, own_value, lost, steps)
+    held = np.maximum(gross, 0.0) * (1.0 - width)
+    counted = held * (1.0 - np.where(by_rule, _haircut(held, key, asset, table, rules), 0.0))
     recognised = counted * _caps(counted, pool, asset, table.chain[instrument], table, snapshot, rules)
+    taken, capped, none = frozen(gross - counted - debt), frozen(counted - recognised), frozen(np.zeros(len(gross)))
     return Recognised(
         gross=frozen(gross),
-        haircut=frozen(gross - counted - debt),
-        capped=frozen(counted - recognised),
+        haircut=taken,
+        capped=capped,
         recognised=frozen(recognised + debt),
+        price=taken,
+        peg=none,
+        backing=none,
+        finality=none,
+        liquidity=capped,
+        pending=none,
+        refused=capped,
+        own_value=frozen(np.maximum(gross, 0.0)),
+        reason=frozen(np.zeros(len(gross)), np.int32),
+    )
+
+
+def _assembled(
+    gross: FloatArray, debt: FloatArray, own_value: FloatArray, lost: FloatArray, steps: Steps
+) -> Recognised:
+    """The columns of holdings that went through all steps; `lost` [holding] is what price and size took off."""
+    recognised = steps.value + debt
+    price = lost + np.minimum(gross, 0.0) - debt
+    return Recognised(
+        gross=frozen(gross),
+        haircut=frozen(gross - recognised - steps.liquidity),
+        capped=frozen(steps.liquidity),
+        recognised=frozen(recognised),
+        price=frozen(price),
+        peg=frozen(steps.peg),
+        backing=frozen(steps.backing),
+        finality=frozen(steps.finality),
+        liquidity=frozen(steps.liquidity),
+        pending=frozen(steps.pending),
+        refused=frozen(steps.refused),
+        own_value=frozen(own_value),
+        reason=frozen(np.where(gross > 0.0, steps.reason, 0), np.int32),
     )
 
 
@@ -154,6 +231,21 @@ def check_rules(rules: Collateral, *, where: str) -> None:
         for tier in tiers:
             check.within(tier.haircut, "haircut", 0.0, 1.0, where=place)
             check.positive(tier.value_cap, "value cap", where=place)
-    for kind in ("asset", "issuer", "chain"):
+    _check_tokens(rules.tokens, f"{where}.tokens")
+    for kind in ("asset", "issuer", "chain", "bridge"):
         for name, cap in getattr(rules.caps, kind).items():
             check.within(cap, f"cap of {name}", 0.0, np.finfo(float).max, where=f"{where}.caps.{kind}")
+
+
+def _check_tokens(rules: TokenHaircuts, where: str) -> None:
+    check.within(rules.stress_factor, "stress factor", 1.0, 1e3, where=where)
+    check.within(rules.unproved_cap_usd, "unproved_cap_usd", 0.0, 1e15, where=where)
+    rising = (
+        ("issuer_bridge", "three_verifiers", "two_verifiers"),
+        ("lost_safe", "lost_included", "lost_seen"),
+    )
+    for names in rising:
+        floor = 0.0
+        for name in names:
+            floor = check.within(getattr(rules, name), name, floor, 1.0, where=where)
+    check.within(rules.fast_share, "fast share", 0.0, 1.0, where=where)

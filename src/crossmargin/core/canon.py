@@ -47,7 +47,7 @@ def _feed(hasher: Any, value: object) -> None:
         assert len(named) == len(value), "two keys of one text would hide each other"
         _mapping(hasher, named)
     elif isinstance(value, msgspec.Struct):
-        _mapping(hasher, msgspec.structs.asdict(value), type(value).__name__)
+        _mapping(hasher, _said(value), type(value).__name__)
     elif dataclasses.is_dataclass(value):
         _mapping(hasher, {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, type(value).__name__)
     elif isinstance(value, list | tuple):
@@ -60,6 +60,24 @@ def _feed(hasher: Any, value: object) -> None:
             _feed(hasher, item)
     else:
         raise TypeError(f"no canonical encoding for {type(value).__name__}")
+
+
+def _said(value: msgspec.Struct) -> dict[str, object]:
+    """The fields of a struct, without those of `LATER` that say nothing new.
+
+    A field that a document gained after results had been published enters the hash only where it departs from its
+    default: what it did not say before it does not say now.
+    """
+    fields = msgspec.structs.asdict(value)
+    later = getattr(type(value), "LATER", ())
+    for field in msgspec.structs.fields(value) if later else ():
+        if field.name in later and fields[field.name] == _default(field):
+            del fields[field.name]
+    return fields
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _text(hasher: Any, mark: bytes, text: str) -> None:

@@ -9,11 +9,13 @@ from typing import TypeAlias
 import numpy as np
 
 from crossmargin.collateral.haircuts import check_rules
+from crossmargin.collateral.tokens import Tokens, own_prices, tokens_of
 from crossmargin.core.arrays import IndexArray
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import MissingFactors
 from crossmargin.engine.model import ModelDocument
 from crossmargin.instruments.table import Family, InstrumentTable
+from crossmargin.margin.chain_terms import ChainRisk, chain_risk, halt_losses
 from crossmargin.margin.check import check_model
 from crossmargin.margin.exposure import exposure, in_state
 from crossmargin.margin.requirement import Terms
@@ -36,7 +38,8 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 class Plan:
     """A model applied to a table and a snapshot: R and everything else that no account changes.
 
-    `by_rule` are the instruments (rows) of groups margined by rule, with repetitions.
+    `by_rule` are the instruments (rows) of groups margined by rule, with repetitions; `tokens` and `chain_risk` what
+    the market's chains say of each row, none where it states none.
     """
 
     table: InstrumentTable
@@ -46,6 +49,8 @@ class Plan:
     pnl: ScenarioPnl
     by_rule: IndexArray
     terms: Terms
+    tokens: Tokens | None = None
+    chain_risk: ChainRisk | None = None
 
 
 def plan(book: Book, snapshot: Snapshot, model: ModelDocument, *, threads: int = 1) -> Plan:
@@ -107,6 +112,8 @@ def _applied(
     matrix = pnl(table, snapshot, scenarios, sticky=sticky, threads=threads)
     exposures = in_state(exposure(table, snapshot), model.calibration)
     rules = rule_table(table, snapshot, exposures, model, used=by_rule)
+    split = ScanMatrix.of(matrix)
+    tokens, risk = _on_chains(table, snapshot, model, scenarios, split)
     return Plan(
         table=table,
         snapshot=snapshot,
@@ -114,8 +121,22 @@ def _applied(
         scenarios=scenarios,
         pnl=matrix,
         by_rule=by_rule,
-        terms=Terms(table=table, matrix=ScanMatrix.of(matrix), exposure=exposures, rules=rules, model=model),
+        terms=Terms(table=table, matrix=split, exposure=exposures, rules=rules, model=model),
+        tokens=tokens,
+        chain_risk=risk,
     )
+
+
+def _on_chains(
+    table: InstrumentTable, snapshot: Snapshot, model: ModelDocument, scenarios: ScenarioSet, matrix: ScanMatrix
+) -> tuple[Tokens | None, ChainRisk | None]:
+    """What the market's chains say of each row of the table, for collateral and for requirements."""
+    risk = chain_risk(table, snapshot, model)
+    if risk is None:
+        return None, None
+    halt_loss = halt_losses(table, risk, matrix, model, own_prices(table, snapshot))
+    inside = frozenset(scenarios.factors)
+    return tokens_of(table, snapshot, model.collateral.tokens, halt_loss=halt_loss, inside=inside), risk
 
 
 def moved_names(table: InstrumentTable, snapshot: Snapshot) -> tuple[set[str], set[str]]:

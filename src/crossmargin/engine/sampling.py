@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray
-from crossmargin.engine.margin import MarginResult, inside_scenarios, with_collateral
+from crossmargin.engine.collateral_risk import inside_scenarios, with_collateral
+from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.plan import Plan, moved_names, optioned, perpetual
 from crossmargin.engine.reports import Proxied, Sampling
 from crossmargin.instruments.table import InstrumentTable

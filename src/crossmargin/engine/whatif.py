@@ -15,17 +15,17 @@ import numpy as np
 from crossmargin.accounts.equity import position_values, position_worth, premium, unsettled
 from crossmargin.accounts.health import margin_ratio
 from crossmargin.core import check
-from crossmargin.core.arrays import BoolArray, FloatArray, IntArray
+from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, tally
 from crossmargin.engine.accounts import account_report, provenance
-from crossmargin.engine.margin import (
-    MarginResult,
+from crossmargin.engine.collateral_risk import (
+    chain_terms_of,
+    contained_failures,
     inside_scenarios,
-    margin,
     pool_lines,
-    pool_requirement,
     shortfall,
     with_collateral,
 )
+from crossmargin.engine.margin import MarginResult, margin, pool_requirement, recognised_of
 from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, in_force
 from crossmargin.engine.plan import Plan, plan
 from crossmargin.engine.reports import SimulateReport
@@ -36,7 +36,7 @@ from crossmargin.margin.requirement import Requirements, requirements_of, stock,
 from crossmargin.margin.scan import Scan, losses_with_orders, measure_of, order_losses, scan, shared_cells
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.measures.reduce import Measure, reduce_losses
-from crossmargin.portfolio.book import Book, Lines
+from crossmargin.portfolio.book import Book, Lines, make_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,17 +105,25 @@ class WhatIf:
     def _answer(self, groups: Requirements, group: int, rows: IntArray, quantity: FloatArray) -> Answer:
         book, figures, ready = self.book, self.base.pools, self.plan
         held = _plus(self.held, group, rows, quantity)
-        settled = figures.collateral + figures.unsettled - premium(book, ready.terms, _stock_of(group, rows, quantity))
-        equity = settled + position_values(book, ready.terms, held)
+        unpaid = figures.unsettled - premium(book, ready.terms, _stock_of(group, rows, quantity))
+        value = position_values(book, ready.terms, held)
+        counted, collateral = self.base.holdings, figures.collateral
+        if ready.tokens is not None:  # a bridge may carry a share of equity, which the deal changes
+            counted = recognised_of(book, ready, self.inside, unpaid + value)
+            collateral = tally(book.holdings.owner, counted.recognised, len(book.pools))
+        equity = collateral + unpaid + value
         losses = self.losses.pool
         pool = int(book.group_pool[group])
         changed = losses[pool] - quantity @ ready.terms.matrix.regular[rows]
         measure, weight = measure_of(ready.model.measure), ready.terms.matrix.weight
         joint = self.losses.pool_risk.copy()
         joint[pool] = reduce_losses(changed, measure, weight=weight)[0]
-        worth = settled + position_worth(book, ready.terms, held)
-        wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, self.base.holdings, worth, joint))
-        initial, maintenance = pool_requirement(book, ready, groups, wrong_way)
+        worth = collateral + unpaid + position_worth(book, ready.terms, held)
+        wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, counted, worth, joint))
+        after = replace(book, positions=_lines_of(held, book))
+        contained = contained_failures(after, ready, groups, counted, worth, self.inside, wrong_way)
+        chains = chain_terms_of(book, ready, groups, counted, contained)
+        initial, maintenance = pool_requirement(book, ready, groups, wrong_way, chains)
         ratio = margin_ratio(equity, maintenance)
         return Answer(equity=equity, initial=initial, maintenance=maintenance, margin_ratio=ratio, groups=groups)
 
@@ -133,6 +141,12 @@ class WhatIf:
 
 def _stock_of(group: int, rows: IntArray, quantity: FloatArray) -> Stock:
     return Stock(group=np.full(len(rows), group, np.int32), instrument=rows.astype(np.int32), quantity=quantity)
+
+
+def _lines_of(held: Stock, book: Book) -> Lines:
+    """What is held after a change, as lines at their marks; who asks needs no entry price."""
+    none = np.full(len(held.quantity), np.nan)
+    return make_lines(held.group, held.instrument, held.quantity, none, owners=len(book.groups), table=book.table)
 
 
 def _plus(held: Stock, group: int, rows: IntArray, quantity: FloatArray) -> Stock:

@@ -122,10 +122,10 @@ def _distance(balanced: FloatArray, cell: IntArray, tenor_years: FloatArray, siz
     """Σ |running imbalance| × step to the next tenor, within each cell [cell]."""
     same = np.diff(cell, append=-1) == 0
     step = np.where(same, np.diff(tenor_years, append=0.0), 0.0)
-    return tally(cell, np.abs(_running(balanced, cell)) * step, size)
+    return tally(cell, np.abs(running_sums(balanced, cell)) * step, size)
 
 
-def _running(amount: FloatArray, cell: IntArray) -> FloatArray:
+def running_sums(amount: FloatArray, cell: IntArray) -> FloatArray:
     """Running sums within each run of one cell, untouched by the cells before it (Hillis and Steele 1986).
 
     One running sum over all lines would leave a small account the last bits of a large one.

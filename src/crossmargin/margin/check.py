@@ -21,6 +21,10 @@ def check_model(model: MarginModel, *, where: str) -> None:
         "short_option.factor": model.short_option.factor,
         "oracle.factor": model.oracle.factor,
         "wrong_way.factor": model.wrong_way.factor,
+        "chains.bridge": model.chains.bridge,
+        "chains.finality": model.chains.finality,
+        "chains.availability": model.chains.availability,
+        "chains.transfer": model.chains.transfer,
     }
     for name, factor in factors.items():
         _check_factor(factor, f"{where}: {name}")
@@ -34,6 +38,10 @@ def check_model(model: MarginModel, *, where: str) -> None:
         check.within(getattr(model.basis, name), name, 0.0, 10.0, where=f"{where}: basis")
     check.within(model.short_option.rate, "rate", 0.0, 1.0, where=f"{where}: short_option")
     check.within(model.oracle.multiplier, "multiplier", 0.0, 100.0, where=f"{where}: oracle")
+    for name in ("bridge_loss", "halt_probability"):
+        check.within(getattr(model.chains, name), name, 0.0, 1.0, where=f"{where}: chains")
+    for name in ("detect_s", "include_s"):
+        check.within(getattr(model.chains, name), name, 0.0, 1e6, where=f"{where}: chains")
     _check_grid(model.grid, f"{where}: grid")
     for name, rule in model.rules.items():
         _check_rule(rule, f"{where}: rules.{name}")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from crossmargin.core.arrays import BoolArray, FloatArray, tally
+from crossmargin.engine.collateral_risk import inside_scenarios, with_collateral
 from crossmargin.engine.explaining.greeks import Greeks, greeks, position_line
-from crossmargin.engine.margin import MarginResult, inside_scenarios, with_collateral
+from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.plan import Plan
 from crossmargin.engine.reports import GroupExplanation, ScenarioLine, Share
 from crossmargin.engine.whatif import WhatIf

@@ -61,8 +61,12 @@ class InstanceState(_Part, frozen=True, kw_only=True):
 
 
 class ChainsDocument(_Part, frozen=True, kw_only=True):
-    """What a market says of chains. With `needed_on` (CAIP-2) collateral must get there, by the transfers stated."""
+    """What a market says of chains. With `needed_on` (CAIP-2) collateral must get there, by the transfers stated.
 
+    `registry` is the file that says what they are, beside the market's own; the shipped one without a name.
+    """
+
+    registry: str = ""
     needed_on: str = ""
     chains: tuple[ChainState, ...] = ()
     bridges: tuple[BridgeState, ...] = ()
