@@ -87,7 +87,8 @@ class PyEvmBackend:
     def call(self, to: bytes, calldata: bytes, at: BlockId = "latest") -> bytes:
         """What a call would return in the state after a block; raises `Reverted`."""
         mined = self._at(at)
-        vm = self._vm(self._parts.VM.create_header_from_parent(mined.header))
+        next_s = mined.header.timestamp + BLOCK_INTERVAL_S
+        vm = self._vm(self._parts.VM.create_header_from_parent(mined.header, timestamp=next_s))
         computation = vm.execute_bytecode(
             origin=b"\x00" * 20,
             gas_price=0,
@@ -121,13 +122,11 @@ class PyEvmBackend:
 
     def logs(self, *, first: int, last: int, address: bytes = b"") -> tuple[Log, ...]:
         """The events of blocks `first` to `last`, both counted in, of one contract or of all."""
-        return tuple(
-            log
-            for mined in self._blocks[max(first, 0) : last + 1]
-            for receipt in mined.receipts
-            for log in receipt.logs
-            if log.address == (address or log.address)
-        )
+        return tuple(log for mined in self._blocks[max(first, 0) : last + 1] for log in _logs(mined, address))
+
+    def block_logs(self, block_hash: bytes, address: bytes = b"") -> tuple[Log, ...]:
+        """The events of one block by its hash; raises `UnknownName` where it is not known."""
+        return _logs(self._at(block_hash), address)
 
     def send(self, key: bytes, to: bytes, calldata: bytes = b"", value: int = 0) -> Receipt:
         """Sign a transaction, mine a block with it, and say what became of it; a revert is an answer, no error."""
@@ -243,6 +242,11 @@ class PyEvmBackend:
         item = decode(stored, where="state") if stored else b""
         value = int.from_bytes(item, "big") if isinstance(item, bytes) else 0
         return SlotProof(slot=slot, value=value, nodes=nodes)
+
+
+def _logs(mined: _Mined, address: bytes) -> tuple[Log, ...]:
+    found = (log for receipt in mined.receipts for log in receipt.logs)
+    return tuple(log for log in found if log.address == (address or log.address))
 
 
 def _receipt(result: Any, block: BlockAnswer, place: int, logs_before: int) -> Receipt:
