@@ -63,7 +63,7 @@ def test_a_library_is_cut_to_the_market_keeps_its_time_and_says_what_was_cut():
     kept, cuts = restrict(document, WORLD)
     assert kept.scenarios[0].shocks == {"spot:BTC": -0.2}
     assert build_stress(kept, WORLD).horizon_days[0] == 2.0
-    assert cuts == (Cut(label="one", left_out=("spot:SOL", "fx:*"), shortened=()),)
+    assert cuts == (Cut(label="one", left_out=("spot:SOL", "fx:*"), shortened={}),)
     kept, cuts = restrict(stress(spot__SOL=-0.1), WORLD)
     assert (kept.scenarios, cuts[0].left_out) == ((), ("spot:SOL",))
 
@@ -73,7 +73,7 @@ def test_a_fall_by_more_than_everything_is_shortened_and_said():
     world = build_snapshot(market(underlying("BTC", 5e4), oil))
     kept, cuts = restrict(stress(spot__WTI=-3.06, spot__BTC=-0.5), world)
     assert kept.scenarios[0].shocks == {"spot:WTI": DEEPEST, "spot:BTC": -0.5}
-    assert cuts[0].shortened == ("spot:WTI",)
+    assert cuts[0].shortened == {"spot:WTI": -3.06}
     assert len(build_stress(kept, world)) == 1
 
 

@@ -332,8 +332,9 @@ class StressReport(_Part, frozen=True, kw_only=True):
 class StressEvent(_Part, frozen=True, kw_only=True):
     """One shock as it was applied: its moves, where they are from, and what the market left of it.
 
-    `left_out` are factors that the market lacks, `shortened` falls that prices above zero cannot have. A shock of
-    which nothing is left has no moves, and no line in any account.
+    `left_out` are factors that the market lacks, `shortened` falls by everything or more as they had been: a shock is
+    a share of a price, or of the scale of its surface, and leaves some of it. A shock of which nothing is left has no
+    moves, and no line in any account.
     """
 
     label: str
@@ -342,7 +343,7 @@ class StressEvent(_Part, frozen=True, kw_only=True):
     source: str
     moves: dict[str, float]
     left_out: tuple[str, ...]
-    shortened: tuple[str, ...]
+    shortened: dict[str, float]
 
 
 class StressedMargin(_Part, frozen=True, kw_only=True):

@@ -120,7 +120,7 @@ def _event(shock: NamedShock, moves: dict[str, float], cut: Cut | None) -> Stres
         source=shock.source,
         moves=moves,
         left_out=cut.left_out if cut else (),
-        shortened=cut.shortened if cut else (),
+        shortened=cut.shortened if cut else {},
     )
 
 

@@ -45,11 +45,12 @@ def build_stress(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """What a market left of one shock: factors `left_out` because it lacks them, and falls `shortened` to `DEEPEST`."""
+    """What a market left of one shock: factors `left_out` because it lacks them, and the falls that were `shortened` to
+    `DEEPEST`, as they had been."""
 
     label: str
     left_out: tuple[str, ...]
-    shortened: tuple[str, ...]
+    shortened: dict[str, float]
 
 
 def restrict(document: StressDocument, snapshot: Snapshot) -> tuple[StressDocument, tuple[Cut, ...]]:
@@ -63,7 +64,7 @@ def restrict(document: StressDocument, snapshot: Snapshot) -> tuple[StressDocume
     kept, cuts = [], []
     for shock in document.scenarios:
         moves = {f: x for f, x in shock.shocks.items() if _reaches(f, held, document.name)}
-        deep = tuple(f for f, x in moves.items() if x <= -1.0 and f in prices)
+        deep = {f: x for f, x in moves.items() if x <= -1.0 and f in prices}
         if moves:
             kept.append(replace(shock, shocks=moves | dict.fromkeys(deep, DEEPEST)))
         lost = tuple(f for f in shock.shocks if f not in moves)

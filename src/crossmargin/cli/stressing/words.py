@@ -50,13 +50,17 @@ def cut_words(event: StressEvent) -> str:
     """What a market left out of a shock, and what it cannot fall by.
 
     >>> cut_words(StressEvent(label="", date="", window="", source="", moves={"spot:WTI": -0.95},
-    ...     left_out=("spot:SOL",), shortened=("spot:WTI",)))
-    'SOL; WTI cut to −95 %'
+    ...     left_out=("spot:SOL",), shortened={"spot:WTI": -3.06}))
+    'SOL; WTI at −306 % is cut to −95 %: a shock is a share of the price, or of its scale, and leaves some of it'
     """
     if not event.moves:
         return f"nothing is left: none of {named(len(event.left_out), 'factor')} is there"
     left = ", ".join(_short(factor) for factor in event.left_out)
-    cut = [f"{_short(factor)} cut to {percent(event.moves[factor])}" for factor in event.shortened]
+    cut = [
+        f"{_short(factor)} at {percent(was)} is cut to {percent(event.moves[factor])}: a shock is a share of the "
+        "price, or of its scale, and leaves some of it"
+        for factor, was in event.shortened.items()
+    ]
     return "; ".join(filter(None, (left, *cut)))
 
 
