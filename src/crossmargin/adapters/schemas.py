@@ -15,11 +15,13 @@ from crossmargin.market.document import MarketDocument
 from crossmargin.market.registry.document import RegistryDocument
 from crossmargin.portfolio.document import BookDocument
 from crossmargin.scenarios.document import StressDocument
+from crossmargin.scenarios.failures.document import FailureLibrary
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "book": BookDocument,
     "case": CaseDocument,
+    "failures": FailureLibrary,
     "market": MarketDocument,
     "model": ModelDocument,
     "pack": PackDocument,

@@ -20,6 +20,7 @@ from crossmargin.cli.arguments import (
     MarketOption,
     ModelOption,
 )
+from crossmargin.cli.failures.entry import failures
 from crossmargin.cli.registry.entry import registry
 from crossmargin.cli.report.over_time import over_time
 from crossmargin.cli.transferring.entry import transfer
@@ -47,6 +48,7 @@ rulebooks: Final = typer.Typer(
 app.add_typer(rulebooks)
 app.add_typer(over_time)
 app.add_typer(registry)
+app.command()(failures)
 app.command()(transfer)
 
 
@@ -55,6 +57,7 @@ class Document(StrEnum):
 
     BOOK = "book"
     CASE = "case"
+    FAILURES = "failures"
     MARKET = "market"
     MODEL = "model"
     PACK = "pack"

@@ -1,0 +1,68 @@
+"""The command `failures` and its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from crossmargin.cli.arguments import (
+    DEFAULT_MODEL,
+    AccountOption,
+    HtmlOption,
+    InstrumentsOption,
+    JsonOption,
+    ModelOption,
+)
+from crossmargin.core.errors import InvalidInput
+
+_BookArgument: TypeAlias = Annotated[
+    Path | None,
+    typer.Argument(help="The book: .toml, .json, .csv or .parquet; without one the library is listed.", metavar="BOOK"),
+]
+_MarketOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--market", "-m", help="The market: .toml or .json.", metavar="FILE")
+]
+_EventOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--event", help="Only this event, such as X1; may stand many times.", metavar="ID")
+]
+_ShareOption: TypeAlias = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, help="Also with this share of the collateral behind the largest bridge: 0.6."),
+]
+
+
+def failures(
+    book: _BookArgument = None,
+    market: _MarketOption = None,
+    event: _EventOption = None,
+    bridge_share: _ShareOption = 0.0,
+    library: Annotated[Path | None, typer.Option(help="Events of your own: .toml or .json.", metavar="FILE")] = None,
+    registry: Annotated[Path, typer.Option(help="The registry of chains and bridges.", metavar="FILE")] = Path(
+        "default"
+    ),
+    model: ModelOption = DEFAULT_MODEL,
+    account: AccountOption = None,
+    instruments: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Break bridges, chains, pegs and oracles under a book, as they broke before.
+
+    Each event with its loss, what stands still, what is asked for on top, whether calls or liquidations follow, and
+    what notices it after how long. Composites X1 to X8 combine several. Without a book the library is listed.
+
+    Example: `crossmargin failures book.toml --market market.toml --bridge-share 0.6 --html failures.html`
+    """
+    from crossmargin.cli.commands import Inputs
+    from crossmargin.cli.failures import command
+
+    if book is None:
+        command.list_failures(library, as_json=as_json)
+        return
+    if market is None:
+        raise InvalidInput("--market", where="failures", value=None, limit="given with a book", remedy="Name its file.")
+    inputs = Inputs(book=book, market=market, model=model, instruments=instruments)
+    asked = command.Asked(events=tuple(event or ()), library=library, registry=registry, bridge_share=bridge_share)
+    command.failures(inputs, asked, account=account, as_json=as_json, html=html)
