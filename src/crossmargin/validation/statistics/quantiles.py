@@ -4,20 +4,18 @@ correction. P&L [..., scenario] is positive for a gain; results are positive los
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.core.check import positive
 from crossmargin.core.errors import InvalidInput
+from crossmargin.measures.tail import QuantileRule, ShortfallRule, TailEstimate, estimate_tail
 from crossmargin.validation import check
 
-QuantileRule: TypeAlias = Literal["inverted_cdf", "linear", "weibull", "median_unbiased"]
-ShortfallRule: TypeAlias = Literal["tail_mean", "weighted_tail"]
-_SLACK: Final = 1e-12  # n·q is a whole number up to rounding: 250 · (1 − 0.99) is 2.5000000000000022.
+_SLACK: Final = 1e-12  # (n + 1)(1 − α) is a whole number up to rounding.
 
 
 def value_at_risk(pnl: ArrayLike, *, q: float, rule: QuantileRule = "inverted_cdf") -> FloatArray:
@@ -25,12 +23,8 @@ def value_at_risk(pnl: ArrayLike, *, q: float, rule: QuantileRule = "inverted_cd
 
     Source: Hyndman and Fan (1996), American Statistician 50, 361–365: types 1, 7, 6 and 8. Raises `InvalidInput` for
     NaN, no scenarios, or q outside (0, 1)."""
-    level = check.rate(q, "q", where="value_at_risk")
-    gain = check.series(pnl, "pnl", where="value_at_risk")
-    if rule == "inverted_cdf":
-        k = _tail_count(gain.shape[-1], level)
-        return np.asarray(-np.partition(gain, k - 1, axis=-1)[..., k - 1])
-    return np.asarray(-np.quantile(gain, level, axis=-1, method=rule))
+    shape, found = _tail(pnl, q, "value_at_risk", quantile_rule=rule)
+    return found.value_at_risk.reshape(shape)
 
 
 def expected_shortfall(pnl: ArrayLike, *, q: float, rule: ShortfallRule = "tail_mean") -> FloatArray:
@@ -39,15 +33,8 @@ def expected_shortfall(pnl: ArrayLike, *, q: float, rule: ShortfallRule = "tail_
     `tail_mean`: of the ⌈n·q⌉ smallest P&L. `weighted_tail`: −(Σ_{i≤k} x_(i) + (n·q − k) x_(k+1))/(n·q), k = ⌊n·q⌋,
     which is coherent for every n. The two agree where n·q is whole. Source: Acerbi and Tasche (2002), Journal of
     Banking & Finance 26, 1487–1503. Raises `InvalidInput` as `value_at_risk`."""
-    level = check.rate(q, "q", where="expected_shortfall")
-    gain = check.series(pnl, "pnl", where="expected_shortfall")
-    count = gain.shape[-1]
-    k = _tail_count(count, level)
-    tail = np.sort(np.partition(gain, k - 1, axis=-1)[..., :k], axis=-1)
-    if rule == "tail_mean":
-        return np.asarray(-tail.mean(axis=-1))
-    weight = np.clip(count * level - np.arange(k), 0.0, 1.0)
-    return np.asarray(-(tail @ weight) / (count * level))
+    shape, found = _tail(pnl, q, "expected_shortfall", shortfall_rule=rule)
+    return found.expected_shortfall.reshape(shape)
 
 
 class Interval(NamedTuple):
@@ -63,17 +50,31 @@ def value_at_risk_interval(pnl: ArrayLike, *, q: float, confidence: float = 0.95
     Order statistics with binomial ranks: P(x_(r) > ξ) = P(B < r) and P(x_(s) < ξ) = P(B ≥ s), B ~ Binomial(n, q), each
     at most half of 1 − confidence. Source: David and Nagaraja (2003), Order Statistics, section 7.1. Raises
     `InvalidInput` as `value_at_risk`, and for a confidence outside (0, 1)."""
-    level = check.rate(q, "q", where="value_at_risk_interval")
-    half = 0.5 * (1.0 - check.rate(confidence, "confidence", where="value_at_risk_interval"))
-    ascending = np.sort(check.series(pnl, "pnl", where="value_at_risk_interval"), axis=-1)
-    count = ascending.shape[-1]
-    cumulative = special.bdtr(np.arange(count), count, level)
-    below, above = int(np.sum(cumulative <= half)), int(np.sum(cumulative < 1.0 - half)) + 1
-    unbounded = np.full(ascending.shape[:-1], np.inf)
-    return Interval(
-        low=-ascending[..., above - 1] if above <= count else -unbounded,
-        high=-ascending[..., below - 1] if below >= 1 else unbounded,
+    share = check.rate(confidence, "confidence", where="value_at_risk_interval")
+    shape, found = _tail(pnl, q, "value_at_risk_interval", confidence=share)
+    return Interval(low=found.low.reshape(shape), high=found.high.reshape(shape))
+
+
+def _tail(
+    pnl: ArrayLike,
+    q: float,
+    where: str,
+    *,
+    quantile_rule: QuantileRule = "inverted_cdf",
+    shortfall_rule: ShortfallRule = "tail_mean",
+    confidence: float = 0.95,
+) -> tuple[tuple[int, ...], TailEstimate]:
+    """The shape of the rows of P&L, and the estimate of each of them."""
+    level = 1.0 - check.rate(q, "q", where=where)
+    gain = check.series(pnl, "pnl", where=where)
+    found = estimate_tail(
+        gain.reshape(-1, gain.shape[-1]),
+        level,
+        quantile_rule=quantile_rule,
+        shortfall_rule=shortfall_rule,
+        confidence=confidence,
     )
+    return gain.shape[:-1], found
 
 
 def conformal_correction(scores: ArrayLike, *, alpha: float) -> FloatArray:
@@ -130,7 +131,3 @@ def _ranked(ascending: FloatArray, alpha: FloatArray | np.float64) -> FloatArray
     at = np.clip(rank - 1, 0, count - 1)
     picked = np.take_along_axis(ascending, at[..., None], axis=-1)[..., 0]
     return np.where(rank > count, np.inf, np.where(rank < 1, -np.inf, picked))
-
-
-def _tail_count(count: int, q: float) -> int:
-    return max(1, int(np.ceil(count * q - _SLACK * count)))
