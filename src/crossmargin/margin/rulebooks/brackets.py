@@ -11,7 +11,7 @@ import msgspec
 from crossmargin.core import check
 from crossmargin.core.errors import InvalidInput
 from crossmargin.margin.rulebooks.holdings import Contract
-from crossmargin.margin.rulebooks.rulebook import Certainty
+from crossmargin.margin.rulebooks.rulebook import Certainty, RuleTerm
 
 
 class Bracket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +88,17 @@ def bracket_initial(table: BracketTable, notional: float, leverage: float) -> fl
     """N over the chosen leverage, or the largest that its tier allows where that is less."""
     check.positive(leverage, "leverage", where="bracket table")
     return notional / min(leverage, table.brackets[tier_of(table, notional)].leverage_max)
+
+
+def bracket_term(contract: Contract, table: BracketTable, leverage: float) -> RuleTerm:
+    """One contract on its own: initial margin of its worst fill at the chosen leverage, maintenance of what is held."""
+    return RuleTerm(
+        name=contract.instrument,
+        initial=bracket_initial(table, contract.worst_coins * contract.mark, leverage),
+        maintenance=bracket_maintenance(table, contract.notional),
+        certainty=table.certainty,
+        note=table.note,
+    )
 
 
 def within_cap(

@@ -6,9 +6,9 @@ import math
 
 from crossmargin.margin.rulebooks.answers import summed
 from crossmargin.margin.rulebooks.binance.unified import Parameters
-from crossmargin.margin.rulebooks.brackets import bracket_initial, bracket_maintenance, within_cap
-from crossmargin.margin.rulebooks.holdings import LINEAR, Contract, cash_usd, read_holdings, split_listed
-from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult, RuleTerm
+from crossmargin.margin.rulebooks.brackets import bracket_term, within_cap
+from crossmargin.margin.rulebooks.holdings import LINEAR, cash_usd, read_holdings, split_listed
+from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 
@@ -25,21 +25,10 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
     return summed(
         RULEBOOK.id,
         parameters.date,
-        [_term(c, parameters) for c in listed],
+        [bracket_term(c, parameters.brackets[c.coin], parameters.leverage) for c in listed],
         cash + math.fsum(c.pnl for c in listed),
         notes=(*held.notes, f"leverage chosen: {parameters.leverage:g}", *oversized),
         refused=(*refused, *unlisted, *(note.split(":", maxsplit=1)[0] for note in oversized)),
-    )
-
-
-def _term(contract: Contract, parameters: Parameters) -> RuleTerm:
-    table, notional = parameters.brackets[contract.coin], contract.worst_coins * contract.mark
-    return RuleTerm(
-        name=contract.instrument,
-        initial=bracket_initial(table, notional, parameters.leverage),
-        maintenance=bracket_maintenance(table, contract.notional),
-        certainty=table.certainty,
-        note=table.note,
     )
 
 

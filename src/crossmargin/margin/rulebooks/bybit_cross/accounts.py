@@ -13,9 +13,15 @@ import msgspec
 
 from crossmargin.core import check
 from crossmargin.margin.rulebooks.answers import summed
-from crossmargin.margin.rulebooks.brackets import BracketTable, bracket_initial, bracket_maintenance, within_cap
-from crossmargin.margin.rulebooks.holdings import LINEAR, Contract, Holdings, read_holdings, split_listed
-from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult, RuleTerm
+from crossmargin.margin.rulebooks.brackets import (
+    BracketTable,
+    bracket_initial,
+    bracket_maintenance,
+    bracket_term,
+    within_cap,
+)
+from crossmargin.margin.rulebooks.holdings import LINEAR, Holdings, read_holdings, split_listed
+from crossmargin.margin.rulebooks.rulebook import Certainty, Rulebook, RuleResult
 from crossmargin.margin.rulebooks.short_options import (
     ListedOption,
     ShortOptionRates,
@@ -84,7 +90,7 @@ def evaluate(book: Book, snapshot: Snapshot, parameters: Parameters) -> RuleResu
     listed, refused = split_listed(held, parameters.risk_limits)
     listed, oversized = within_cap(listed, parameters.risk_limits)
     options = read_options(book, snapshot, coins=parameters.options, inverse=False)
-    terms = [_future(c, parameters) for c in listed]
+    terms = [bracket_term(c, parameters.risk_limits[c.coin], parameters.leverage) for c in listed]
     for coin, rows in options.options.items():
         margins = option_margins(rows, parameters.options[coin])
         terms.append(option_term(margins, options.settle_usd, f"options {coin}"))
@@ -114,17 +120,6 @@ def valued_collateral(held: Holdings, ratios: Mapping[str, float]) -> tuple[floa
         else:
             total.append(units * held.prices[name] * (ratios[name] if units > 0.0 else 1.0))
     return math.fsum(total), tuple(refused)
-
-
-def _future(contract: Contract, parameters: Parameters) -> RuleTerm:
-    table, worst = parameters.risk_limits[contract.coin], contract.worst_coins * contract.mark
-    return RuleTerm(
-        name=contract.instrument,
-        initial=bracket_initial(table, worst, parameters.leverage),
-        maintenance=bracket_maintenance(table, contract.notional),
-        certainty=table.certainty,
-        note=table.note,
-    )
 
 
 RULEBOOK = Rulebook(

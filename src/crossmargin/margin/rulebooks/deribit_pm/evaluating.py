@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -208,19 +208,14 @@ SEGREGATED: Final = Rulebook(
     open_parts=_OPEN,
 )
 
-CROSS_COLLATERAL: Final = Rulebook(
+CROSS_COLLATERAL: Final = replace(
+    SEGREGATED,
     id="deribit-pm-cross",
     name="Deribit portfolio margin, cross collateral (X:PM)",
-    family="scenario",
     products="inverse and linear options, futures and perpetuals on BTC and ETH; BTC, ETH, USDC as collateral",
     method="worst of 27 price and volatility buckets and 8 dampened far moves; equity in coins moves with them",
     formulas=f"{_FORMULAS}\nUSD at the moved price; a coin's contracts and its equity net in full, coins do not",
-    sources=_SOURCES,
-    certainty="approximate",
-    parameters=Parameters,
-    folder="deribit_pm",
     evaluate=evaluate_cross,
-    open_parts=_OPEN,
 )
 
 RULEBOOKS: Final = (SEGREGATED, CROSS_COLLATERAL)
