@@ -19,9 +19,6 @@ from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult, RuleTerm
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 
-# Whose maintenance minimums are general knowledge, not confirmed in the text of the rule.
-_UNCONFIRMED = frozenset({"protective put", "protective call", "collar", "conversion", "reverse conversion"})
-
 
 class Paired(msgspec.Struct, frozen=True, kw_only=True):
     """`count` units of a strategy: its legs by index (options, then shares) with units of each; USD of all."""

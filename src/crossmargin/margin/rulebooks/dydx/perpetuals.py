@@ -107,11 +107,6 @@ class Risk(msgspec.Struct, frozen=True, kw_only=True):
         """Whether something is required and is not there."""
         return self.maintenance > 0 and self.maintenance > self.net_collateral
 
-    @property
-    def may_add_risk(self) -> bool:
-        """Whether new risk is accepted."""
-        return self.net_collateral >= self.initial
-
 
 def notional_of(base_quantums: int, position: Position) -> int:
     """Quote quantums of a signed number of base quantums, truncated toward zero: q·price·10^(e_p + e_b + 6)."""
