@@ -118,6 +118,9 @@ class ChainReader(Protocol):
     def logs(self, *, first: int, last: int, address: bytes = b"") -> tuple[Log, ...]:
         """The events of blocks `first` to `last`, both counted in, of one contract or of all."""
 
+    def block_logs(self, block_hash: bytes, address: bytes = b"") -> tuple[Log, ...]:
+        """The events of one block by its hash, so that no reorg comes between; raises where it is not known."""
+
 
 class ChainBackend(ChainReader, Protocol):
     """A chain of one's own, to develop and to test with."""

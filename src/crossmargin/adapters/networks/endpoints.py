@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from crossmargin.adapters.networks.backend import AccountProof, BlockAnswer, ChainReader
 from crossmargin.core.errors import NotProved, Reverted, UnknownName, UnreachableChain
@@ -22,8 +22,8 @@ from crossmargin.proofs.reasons import Reason, refuse
 from crossmargin.proofs.state import Account, Block, check_account, check_header, check_slots
 
 R = TypeVar("R")
-V = TypeVar("V", int, bytes)
-_SILENCE = (UnreachableChain, UnknownName, NotProved, Reverted)
+V = TypeVar("V")
+SILENCE: Final = (UnreachableChain, UnknownName, NotProved, Reverted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,30 @@ def final_height(reader: ChainReader, profile: Finality) -> int:
 def anchored(
     endpoints: Sequence[Endpoint[ChainReader]], profile: Finality, *, quorum: int = QUORUM, dissent_max: int = 0
 ) -> Anchor | Frozen:
-    """The last block that a quorum of operators calls final, with the header that all of them agree on.
+    """The last block that a quorum of operators calls final."""
+    return agreed_block(endpoints, lambda reader: final_height(reader, profile), quorum=quorum, dissent_max=dissent_max)
+
+
+def head_of(
+    endpoints: Sequence[Endpoint[ChainReader]], *, quorum: int = QUORUM, limit: int | None = None
+) -> Anchor | Frozen:
+    """The last block, up to number `limit`, that a quorum has; near it honest nodes may differ, which is borne."""
+
+    def height(reader: ChainReader) -> int:
+        latest = reader.block("latest").number
+        return latest if limit is None else min(latest, limit)
+
+    return agreed_block(endpoints, height, quorum=quorum, dissent_max=len(endpoints))
+
+
+def agreed_block(
+    endpoints: Sequence[Endpoint[ChainReader]],
+    height_of: Callable[[ChainReader], int],
+    *,
+    quorum: int,
+    dissent_max: int,
+) -> Anchor | Frozen:
+    """The block at the greatest height that a quorum of operators reports, with the header that they agree on.
 
     An endpoint that is silent, behind that height, or whose header does not hash to its hash has no vote."""
     heights: dict[str, int] = {}
@@ -90,8 +113,8 @@ def anchored(
     finals: dict[str, int] = {}
     for endpoint in endpoints:
         try:
-            heights[endpoint.name] = final_height(endpoint.reader, profile)
-        except _SILENCE as failure:
+            heights[endpoint.name] = height_of(endpoint.reader)
+        except SILENCE as failure:
             refused[endpoint.name] = str(failure)
         else:
             own = heights[endpoint.name]
@@ -122,13 +145,13 @@ def _answer(
     """The vote of an endpoint on block `height`; the header of a block that it proves goes into `headers`."""
     said = Answer(endpoint=endpoint.name, operator=endpoint.operator, silent=silent)
     if own is not None and own < height:
-        return replace(said, silent=f"stale: its last final block is {own}, that of the others {height}")
+        return replace(said, silent=f"stale: it reports height {own}, others {height}")
     if silent:
         return said
     try:
         answer = endpoint.reader.block(height)
         block = _checked(answer, height)
-    except _SILENCE as failure:
+    except SILENCE as failure:
         return replace(said, silent=str(failure))
     headers[block.hash] = block, answer.header
     return replace(said, block_hash=block.hash)
@@ -167,7 +190,7 @@ def read_slots(
         try:
             proof = endpoint.reader.proof(address, slots, anchor.block.number)
             account, values = _proven(anchor.block, address, slots, proof, code_hash)
-        except _SILENCE as failure:
+        except SILENCE as failure:
             refused[endpoint.name] = str(failure)
             continue
         return Reading(
@@ -213,7 +236,7 @@ def stated(
         said = Answer(endpoint=endpoint.name, operator=endpoint.operator)
         try:
             value = ask(endpoint.reader)
-        except _SILENCE as failure:
+        except SILENCE as failure:
             answers.append(replace(said, silent=str(failure)))
             continue
         key = hashlib.sha256(repr(value).encode()).digest()

@@ -53,10 +53,15 @@ class RpcReader:
 
     def logs(self, *, first: int, last: int, address: bytes = b"") -> tuple[Log, ...]:
         """The events of blocks `first` to `last`, both counted in, of one contract or of all."""
-        wanted = {"fromBlock": quantity(first), "toBlock": quantity(last)}
-        if address:
-            wanted["address"] = hexed(address)
-        return self._read("eth_getLogs", lambda found: tuple(log_of(log) for log in found), wanted)
+        return self._logs({"fromBlock": quantity(first), "toBlock": quantity(last)}, address)
+
+    def block_logs(self, block_hash: bytes, address: bytes = b"") -> tuple[Log, ...]:
+        """The events of one block by its hash; raises `UnreachableChain` where it is not known."""
+        return self._logs({"blockHash": hexed(block_hash)}, address)
+
+    def _logs(self, wanted: dict[str, str], address: bytes) -> tuple[Log, ...]:
+        named = wanted | ({"address": hexed(address)} if address else {})
+        return self._read("eth_getLogs", lambda found: tuple(log_of(log) for log in found), named)
 
     def _read(self, method: str, form: Callable[[Any], T], *parameters: Any) -> T:
         found = self.rpc.ask(method, *parameters)

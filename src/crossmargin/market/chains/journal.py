@@ -165,20 +165,22 @@ def fork(journal: Journal, header: Header) -> Journal:
 
 def announce(journal: Journal, debits: tuple[Movement, ...]) -> Journal:
     """With debits of one transaction that is in no block yet; for one that the best branch has nothing changes."""
-    where = journal.chain
+    known = {movement.transaction for movement in debits} & _transactions(best_branch(journal))
+    return journal if known else see(journal, debits)
+
+
+def see(journal: Journal, debits: tuple[Movement, ...]) -> Journal:
+    """With debits of one transaction among those seen, wherever it is; raises `InvalidInput` for anything else."""
     transactions = {movement.transaction for movement in debits}
     if len(transactions) != 1 or any(movement.amount > 0 for movement in debits):
         raise InvalidInput(
             "announced",
-            where=where,
+            where=journal.chain,
             value=len(transactions),
             limit="debits of one transaction",
             remedy="Announce each transaction by itself; credits count when a block has them.",
         )
-    (transaction,) = transactions
-    if transaction in _transactions(best_branch(journal)):
-        return journal
-    return replace(journal, seen=MappingProxyType({**journal.seen, transaction: debits}))
+    return replace(journal, seen=MappingProxyType({**journal.seen, debits[0].transaction: debits}))
 
 
 def forget(journal: Journal, transaction: bytes) -> Journal:
