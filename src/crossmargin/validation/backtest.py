@@ -95,7 +95,8 @@ class Forecast:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
     """One model's backtest: `margin` [account, date] set at `set_ns` [date], `pnl` [account, date] of the horizon after
-    it, both USD; a loss beyond the margin is an exception. A model without a distribution has no `forecast`."""
+    it, both USD; a loss beyond the margin is an exception. A model without a distribution has no `forecast`. On its
+    first `warm_up` dates a model that learns says what it was made from, and is not judged."""
 
     model: str
     accounts: tuple[str, ...]
@@ -103,6 +104,7 @@ class Series:
     margin: FloatArray
     pnl: FloatArray
     forecast: Forecast | None = None
+    warm_up: int = 0
 
     @property
     def uncovered(self) -> FloatArray:

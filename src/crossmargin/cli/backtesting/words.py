@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from crossmargin.cli.wording import Column, named, percent, usd
@@ -139,9 +139,10 @@ def window_columns(models: Sequence[ModelEvidence]) -> tuple[Column, ...]:
 
 
 def window_rows(models: Sequence[ModelEvidence]) -> list[list[str]]:
-    """The coverage of each model in each window and period."""
-    spans = zip(*(_spans(m) for m in models), strict=True)
-    return [[found[0].name, *(covered(g.coverage) for g in found)] for found in spans]
+    """The coverage of each model in each window and period; blank where a model was still learning."""
+    found = [{g.name: covered(g.coverage) for g in _spans(m)} for m in models]
+    names = max(found, key=len)
+    return [[name, *(one.get(name, "") for one in found)] for name in names]
 
 
 def disclosed_rows(models: Iterable[ModelEvidence]) -> list[list[str]]:
@@ -269,7 +270,17 @@ def method_sentences(report: BacktestReport) -> list[str]:
         "Kupiec's or Christoffersen's test rejects at 5 % for too many. Of rises and peaks the middle account and, "
         f"after the slash, the worst is shown; cost is the sum of margins over that of {report.baseline}."
     )
-    return [made, read]
+    return [made, read, *_warm_up_sentences(report)]
+
+
+def _warm_up_sentences(report: BacktestReport) -> Iterator[str]:
+    """On how many dates a model that learns is not judged."""
+    for m in report.models:
+        if m.warm_up_dates:
+            yield (
+                f"{m.model} is judged on {named(m.whole.dates, 'date')} of {m.warm_up_dates + m.whole.dates:,}: on the "
+                f"first {m.warm_up_dates:,} it was still learning, and they are in none of its figures."
+            )
 
 
 def left_out_sentences(report: BacktestReport) -> list[str]:

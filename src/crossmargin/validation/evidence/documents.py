@@ -87,7 +87,9 @@ class AccountLine(_Part, frozen=True, kw_only=True):
 
 
 class ModelEvidence(_Part, frozen=True, kw_only=True):
-    """All that is said of one model: `whole`, `periods` before and after it was chosen, and the parts of `whole`."""
+    """All that is said of one model: `whole`, `periods` before and after it was chosen, and the parts of `whole`.
+
+    The first `warm_up_dates` of the backtest, on which it was still learning, are in none of them."""
 
     model: str
     rule: str
@@ -99,6 +101,7 @@ class ModelEvidence(_Part, frozen=True, kw_only=True):
     accounts: tuple[AccountLine, ...]
     disclosed: Principle6
     largest_exception: str
+    warm_up_dates: int = 0
 
 
 class ScoreLine(_Part, frozen=True, kw_only=True):

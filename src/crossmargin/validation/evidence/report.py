@@ -31,6 +31,7 @@ from crossmargin.validation.evidence.documents import (
 from crossmargin.validation.evidence.scores import scores
 from crossmargin.validation.evidence.statistics import Judged
 from crossmargin.validation.evidence.windows import Window
+from crossmargin.validation.predictive.margin import on_dates
 from crossmargin.validation.statistics.results import Conventions
 
 # Targets of a margin at 99 %: on public data the plain filter misses 99 % in crises, and article 28(b) of EMIR RTS
@@ -100,8 +101,10 @@ def _rows(series: Series, rows: np.ndarray) -> Series:
     )
 
 
-def judge(series: Series, scope: Scope, *, rule: str, baseline: FloatArray | None) -> ModelEvidence:
-    """Everything that one series says, by account, side, family, period and window."""
+def judge(told: Series, scope: Scope, *, rule: str, baseline: FloatArray | None) -> ModelEvidence:
+    """Everything that one series says, by account, side, family, period and window, on dates on which it had learnt."""
+    series = on_dates(told, told.set_ns[told.warm_up :])
+    baseline = None if baseline is None else baseline[:, told.warm_up :]
     judged = Judged(series=series, family=scope.family, side=scope.side, baseline=baseline, rate=scope.rate)
     everyone, every = np.ones(len(series.accounts), bool), np.ones(len(series.set_ns), bool)
     whole = judged.group("all", everyone, every)
@@ -128,6 +131,7 @@ def judge(series: Series, scope: Scope, *, rule: str, baseline: FloatArray | Non
         accounts=judged.accounts(scope.conventions, seed=scope.seed),
         disclosed=disclosed(series, scope),
         largest_exception=series.accounts[worst] if beyond.max() > 0.0 else "",
+        warm_up_dates=told.warm_up,
     )
 
 
@@ -153,14 +157,19 @@ def message(found: ModelEvidence) -> MonthlyResult:
 
 
 def all_scores(series: Sequence[Series], scope: Scope, *, baseline: str) -> tuple[Scores, ...]:
-    """Scores over all dates, and before and after the choice was fixed."""
+    """Scores over all dates, and before and after the choice was fixed, of series that had learnt by then."""
     spans: dict[str, BoolArray] = {"all": np.ones(len(series[0].set_ns), bool)}
     spans |= {w.name: w.dates(series[0].set_ns) for w in scope.periods()}
     found = (
-        scores(series, dates, period=name, baseline=baseline, rate=scope.rate, seed=scope.seed)
+        scores(_learnt_by(series, dates), dates, period=name, baseline=baseline, rate=scope.rate, seed=scope.seed)
         for name, dates in spans.items()
     )
     return tuple(one for one in found if one is not None)
+
+
+def _learnt_by(series: Sequence[Series], dates: BoolArray) -> list[Series]:
+    """The series without warm-up on any of the dates."""
+    return [one for one in series if not dates[: one.warm_up].any()]
 
 
 def targets(found: ModelEvidence) -> tuple[Target, ...]:

@@ -118,7 +118,7 @@ def adopted(
         shortfall=frozen(np.where(used, mine.shortfall, others.shortfall)),
     )
     margin = frozen(np.where(used, own.margin, base.margin))
-    series = replace(own, model=f"{own.model} where it won", margin=margin, forecast=forecast)
+    series = replace(own, model=f"{own.model} where it won", margin=margin, forecast=forecast, warm_up=0)
     return Adopted(series=series, used=frozen(used, np.bool_))
 
 

@@ -61,6 +61,7 @@ def predict(
         model=name,
         margin=frozen(np.maximum(np.where(own, var, base.margin), 0.0)),
         forecast=_bare(spec.rate, var, np.maximum(tail, var)),
+        warm_up=learnt,
     )
     return Predicted(series=series, learnt=learnt, ratio=frozen(ratio), correction=correction)
 
@@ -130,7 +131,8 @@ def on_dates(series: Series, set_ns: IntArray) -> Series:
             probability=frozen(forecast.probability[:, at]),
         )
     margin, pnl = frozen(series.margin[:, at]), frozen(series.pnl[:, at])
-    return replace(series, set_ns=frozen(set_ns, np.int64), margin=margin, pnl=pnl, forecast=forecast)
+    warm_up = int((at < series.warm_up).sum())
+    return replace(series, set_ns=frozen(set_ns, np.int64), margin=margin, pnl=pnl, forecast=forecast, warm_up=warm_up)
 
 
 def _forecast(base: Series, rate: float) -> Forecast:
