@@ -110,6 +110,13 @@ _CLAUSES: Final = (
         "J.P. Morgan/Reuters (1996), RiskMetrics Technical Document, section 5.2",
     ),
     _Clause(
+        lambda t: "none" in t.filters and len(t.filters) > 1,
+        "kinds without a filter",
+        "What jumps and returns, such as a basis or a peg, is as likely to on one date of the look-back as on another.",
+        "Late where such a factor turns wild for long: it then counts date by date, as in plain history.",
+        "Hendricks (1996), FRBNY Economic Policy Review 2(1), 39-69",
+    ),
+    _Clause(
         lambda t: bool(t.filters & {"garch", "gjr"}),
         "GARCH volatility",
         "Variance follows one recursion with constant parameters; in GJR falls raise it more than rises.",
