@@ -8,7 +8,8 @@ import pytest
 from crossmargin.adapters.files import read_model_document
 from crossmargin.core.canon import digest
 from crossmargin.engine.outlook.predictor import PredictiveSpec
-from crossmargin.engine.recipe import calibrated_model, recipe, recipes
+from crossmargin.engine.recipe import Recipe, calibrated_model, recipe, recipes
+from crossmargin.margin.document import Factor
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
 from crossmargin.scenarios.calibrating.calibration import CorrelationStress
 from crossmargin.scenarios.liquidity import LiquidityRule
@@ -105,6 +106,25 @@ def test_figures_are_those_of_the_models_own_backtest(report: BacktestReport) ->
     line = next(line for line in report.scores[0].lines if line.model == own.model)
     assert (card.evidence.fz0, card.evidence.kept) == (line.fz0, line.kept)
     assert f"{own.whole.coverage:.2%} at a nominal 99.00%" in markdown(card)
+
+
+def test_a_recipe_and_what_it_makes_of_a_history_have_the_same_evidence(report: BacktestReport) -> None:
+    fitted = calibrated_model(short(), read_model_document(), history(bars=400))
+    assert model_card(fitted, report).evidence == model_card(short(), report).evidence
+
+
+@pytest.mark.parametrize("asked", [short(lookback=259), msgspec.structs.replace(short(), scan=Factor(initial=1.5))])
+def test_figures_of_other_parameters_are_not_those_of_a_model_of_the_same_name(
+    asked: Recipe, report: BacktestReport
+) -> None:
+    assert report.models[0].model == asked.name
+    for model in (asked, calibrated_model(asked, read_model_document(), history(bars=400))):
+        card = model_card(model, report)
+        assert card.evidence is None
+        assert "of other parameters" in card.remark
+    grid = read_model_document()
+    changed = msgspec.structs.replace(grid, scan=Factor(initial=9.0))
+    assert model_card(changed, report).evidence is None
 
 
 def test_the_grid_is_found_under_the_name_that_backtests_give_it(report: BacktestReport) -> None:

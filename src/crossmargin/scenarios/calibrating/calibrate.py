@@ -11,6 +11,7 @@ import numpy as np
 
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, frozen
+from crossmargin.core.canon import digest
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant, to_milliseconds
 from crossmargin.scenarios.calibrating.calibration import (
@@ -208,6 +209,7 @@ def calibrate(
         correlation_stress=spec.correlation_stress,
         implied_weight=spec.implied_weight,
         liquidity=spec.liquidity,
+        spec_hash=digest(spec),
     )
 
 

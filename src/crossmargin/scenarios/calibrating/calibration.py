@@ -256,6 +256,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
 
     `stretch` are columns of the worst time beside those of the method. `implied_weight` is what the volatility that
     options imply weighs in `now`, once a market is known. `liquidity` says what stress does to spreads and volumes.
+    `spec_hash` is that of the specification it was fitted by, "" in files written before it was told.
     """
 
     method: Method
@@ -276,6 +277,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
     correlation_stress: CorrelationStress | None = None
     implied_weight: float = 0.0
     liquidity: LiquidityRule | None = None
+    spec_hash: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

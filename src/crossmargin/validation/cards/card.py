@@ -22,6 +22,7 @@ from crossmargin.validation.cards.statements import (
     traits_of,
 )
 from crossmargin.validation.evidence.documents import BacktestReport, Group, ModelEvidence
+from crossmargin.validation.evidence.tested import tested_hash
 from crossmargin.validation.predictive.margin import NAME
 
 Described: TypeAlias = Recipe | ModelDocument | PredictiveSpec
@@ -35,8 +36,8 @@ def model_card(model: Described, evidence: Evidence = None, *, owner: str = OWNE
     """The card of a recipe, of a model document (a grid or a calibrated one) or of the predictive margin.
 
     `evidence` is the report of `crossmargin backtest … --json`, or an earlier card, whose figures stay as long as the
-    parameters do. A report that does not hold the model gives no figures, and the card says so. `owner` answers for
-    the model."""
+    parameters do. A report without the model, or with one of its name and other parameters, gives no figures, and the
+    card says so; the learnt correction is found by its name. `owner` answers for the model."""
     name = name_of(model)
     own = digest(model)
     found, remark = _kept(evidence, own) if isinstance(evidence, ModelCard) else _evidence(name, model, evidence)
@@ -167,6 +168,8 @@ def _evidence(name: str, model: Described, report: BacktestReport | None) -> tup
         return None, f"No evidence: the backtest left it out. {report.left_out[asked]}"
     for one in report.models:
         if one.model == asked:
+            if not isinstance(model, PredictiveSpec) and report.hashes.get(asked) != tested_hash(model):
+                return None, f"No evidence: the backtest is of a {asked} of other parameters. Run it with these."
             return _figures(one, report), ""
     known = ", ".join(one.model for one in report.models)
     return None, f"No evidence: the backtest holds {known}, and not {asked}."

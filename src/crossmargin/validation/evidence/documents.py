@@ -181,7 +181,8 @@ class BacktestReport(_Part, frozen=True, kw_only=True):
     """Margins of static portfolios, set before each move by models that knew the past alone, against what came.
 
     `default` is the first model that was asked for; costs and scores are against `baseline`. `left_out` are models
-    that could not be run, with the reason. `adoption` says where the predictive margin beats the others, and is used.
+    that could not be run, with the reason. `hashes` are the parameters of those that have a document (`tested_hash`).
+    `adoption` says where the predictive margin beats the others, and is used.
     """
 
     source: str
@@ -204,3 +205,4 @@ class BacktestReport(_Part, frozen=True, kw_only=True):
     paths: tuple[Path, ...]
     left_out: dict[str, str]
     adoption: Adoption | None = None
+    hashes: dict[str, str] = {}

@@ -39,6 +39,7 @@ from crossmargin.validation.evidence.report import (
     span,
     targets,
 )
+from crossmargin.validation.evidence.tested import tested_hash
 from crossmargin.validation.evidence.windows import Window
 from crossmargin.validation.predictive.adoption import verdict_among
 from crossmargin.validation.statistics.results import Conventions
@@ -133,7 +134,15 @@ def trial(
             progress=progress,
         )
     series, scope = held_only(made, ready.scope)
-    return _report(ready, series, scope, rules, left_out, front), tuple(series)
+    report = _report(ready, series, scope, rules, left_out, front)
+    return msgspec.structs.replace(report, hashes=_hashes(models, question)), tuple(series)
+
+
+def _hashes(models: Models, question: Question) -> dict[str, str]:
+    """The hash of each model that was run from a document, over the horizon that was asked for."""
+    asked = (msgspec.structs.replace(one, calibration=_spec(one, question)) for one in models.recipes)
+    found = {one.name: tested_hash(one) for one in asked}
+    return found if models.grid is None else found | {GRID: tested_hash(models.grid)}
 
 
 def _report(
