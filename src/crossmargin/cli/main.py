@@ -19,8 +19,11 @@ from crossmargin.cli.arguments import (
     JsonOption,
     MarketOption,
     ModelOption,
+    RegistryOption,
 )
+from crossmargin.cli.cascading.entry import cascade
 from crossmargin.cli.failures.entry import failures
+from crossmargin.cli.proving.entry import proving
 from crossmargin.cli.registry.entry import registry
 from crossmargin.cli.report.over_time import over_time
 from crossmargin.cli.transferring.entry import transfer
@@ -48,7 +51,9 @@ rulebooks: Final = typer.Typer(
 app.add_typer(rulebooks)
 app.add_typer(over_time)
 app.add_typer(registry)
+app.add_typer(proving)
 app.command()(failures)
+app.command()(cascade)
 app.command()(transfer)
 
 
@@ -102,6 +107,7 @@ def margin(
     model: AnyModelOption = DEFAULT_MODEL,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
     out: Annotated[
@@ -120,7 +126,7 @@ def margin(
     """
     from crossmargin.cli import commands
 
-    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     commands.margin(inputs, account=account, as_json=as_json, html=html, out=out, rows=rows.value, threads=threads)
 
 
@@ -142,6 +148,7 @@ def simulate(
     group: Annotated[str | None, typer.Option(help="The margin group that takes the positions.", metavar="ID")] = None,
     model: AnyModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -155,7 +162,7 @@ def simulate(
     """
     from crossmargin.cli import commands
 
-    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     change = commands.Change(add=tuple(add or ()), collateral=tuple(collateral or ()), group=group)
     commands.simulate(inputs, change, account=account, as_json=as_json, html=html)
 
@@ -167,6 +174,7 @@ def explain(
     account: AccountOption = None,
     model: AnyModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     previous_book: Annotated[
         Path | None, typer.Option(help="The book of then, to say what changed since.", metavar="FILE")
     ] = None,
@@ -188,7 +196,7 @@ def explain(
     """
     from crossmargin.cli import commands
 
-    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments)
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     then = commands.Then(book=previous_book, market=previous_market, model=previous_model)
     commands.explain(inputs, then, account=account, as_json=as_json, html=html)
 

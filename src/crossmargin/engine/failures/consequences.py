@@ -107,7 +107,7 @@ def compounded(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     total: dict[str, float] = {}
     for moves in parts:
         for factor, x in moves.items():
-            total[factor] = (1.0 + total.get(factor, 0.0)) * (1.0 + x) - 1.0
+            total[factor] = (1.0 + total[factor]) * (1.0 + x) - 1.0 if factor in total else x
     return total
 
 

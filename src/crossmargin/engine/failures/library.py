@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from crossmargin.accounts.cascade import CascadeRules
+from crossmargin.engine.failures.crowd import Crowd
 from crossmargin.scenarios.failures.document import FailureLibrary
 from crossmargin.scenarios.failures.library import checked_library
 
@@ -26,6 +27,12 @@ def default_failures() -> FailureLibrary:
 def default_cascade() -> CascadeRules:
     """How forced sales go, with what each figure is anchored at."""
     return _shipped("cascade.toml", CascadeRules)
+
+
+@cache
+def default_crowd() -> Crowd:
+    """How a made-up population is drawn."""
+    return _shipped("crowd.toml", Crowd)
 
 
 def _shipped(file: str, kind: type[T]) -> T:

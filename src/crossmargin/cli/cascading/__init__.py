@@ -1,0 +1,1 @@
+"""Liquidation cascades around a book, as a command, tables and a page."""
