@@ -15,9 +15,11 @@ from crossmargin.adapters.writing import replacing
 from crossmargin.core.arrays import FloatArray, IndexArray, tally
 from crossmargin.core.errors import InvalidInput
 from crossmargin.engine.accounts import provenance
+from crossmargin.engine.collateral_risk import chain_factors
 from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.ruled.margin import RuledMargin
 from crossmargin.engine.sampling import tails
+from crossmargin.margin.chain_terms import CHAIN_TERMS
 from crossmargin.margin.requirement import TERMS
 from crossmargin.portfolio.book import Mode
 
@@ -111,6 +113,11 @@ def account_columns(result: MarginResult | RuledMargin) -> Columns:
     factor, wrong_way = result.plan.model.wrong_way.factor, result.by_account(figures.wrong_way)
     columns["wrong_way_initial_usd"] = factor.initial * wrong_way
     columns["wrong_way_maintenance_usd"] = factor.maintenance * wrong_way
+    if result.plan.chain_risk is not None:
+        for at, (term, one) in enumerate(zip(CHAIN_TERMS, chain_factors(result.plan.model), strict=True)):
+            amount = result.by_account(np.ascontiguousarray(figures.chain_terms[:, at]))
+            columns[f"{term}_initial_usd"] = one.initial * amount
+            columns[f"{term}_maintenance_usd"] = one.maintenance * amount
     scenario, loss, error = _worst(result)
     group = _largest(result, loss)
     columns["worst_scenario"] = [scenario[g] if g >= 0 else None for g in group]

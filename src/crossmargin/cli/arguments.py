@@ -31,6 +31,14 @@ InstrumentsOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Instruments and products that a flat book names but the catalogue lacks.", metavar="FILE"),
 ]
+RegistryOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--registry",
+        help="What the market's chains are: a .toml or .json file, or `default`; else the file that the market names.",
+        metavar="FILE",
+    ),
+]
 AccountOption: TypeAlias = Annotated[
     str | None, typer.Option("--account", "-a", help="One account of the book.", metavar="ID")
 ]

@@ -46,6 +46,7 @@ class Inputs:
     market: Path
     model: str
     instruments: Path | None = None
+    registry: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +239,7 @@ def demo() -> None:
 
 def _load(inputs: Inputs, progress: Progress) -> Loaded:
     model = read_model(inputs.model)
-    snapshot = read_market(inputs.market)
+    snapshot = read_market(inputs.market, registry=inputs.registry)
     progress("reading the book", 0, 0)
     return Loaded(
         book=read_book(inputs.book, market=snapshot, instruments=inputs.instruments),
@@ -252,7 +253,7 @@ def _previous(inputs: Inputs, then: Then, now: Loaded) -> Previous | None:
         return None
     from crossmargin.engine.explaining.change import Previous
 
-    snapshot = now.snapshot if then.market is None else read_market(then.market)
+    snapshot = now.snapshot if then.market is None else read_market(then.market, registry=inputs.registry)
     return Previous(
         book=read_book(then.book or inputs.book, market=snapshot, instruments=inputs.instruments),
         snapshot=snapshot,
@@ -291,7 +292,7 @@ def _totals(result: MarginResult | RuledMargin) -> MarginReport:
     from crossmargin.engine.ruled.accounts import ruling
 
     columns = account_columns(result)
-    names = [name for name in AccountReport.__struct_fields__ if name not in {"id", "pools", "ruling"}]
+    names = [name for name in AccountReport.__struct_fields__ if name not in {"id", "pools", "ruling", "standings"}]
     figures = [list(columns["account"]), *(np.asarray(columns[name]).tolist() for name in names)]
     rulings: list[Ruling | None] = [None] * len(figures[0])
     if isinstance(result, RuledMargin):

@@ -144,10 +144,13 @@ def account_groups(account: AccountReport) -> tuple[GroupReport, ...]:
 
 
 def account_collateral(account: AccountReport) -> tuple[CollateralLine, ...]:
-    """What an account holds by asset, chain and issuer, summed over its pools, the largest first."""
-    sums: dict[tuple[str, str, str], CollateralLine] = {}
-    for line in (line for pool in account.pools for line in pool.collateral):
-        key = (line.asset, line.chain, line.issuer)
+    """What an account holds by asset, chain and issuer, summed over its pools, the largest first.
+
+    Tokens stand by themselves: two of one asset on one chain are worth different things.
+    """
+    sums: dict[tuple[str, str, str, int], CollateralLine] = {}
+    for i, line in enumerate(line for pool in account.pools for line in pool.collateral):
+        key = (line.asset, line.chain, line.issuer, -1 if line.token is None else i)
         sums[key] = _added(sums[key], line) if key in sums else line
     return tuple(sorted(sums.values(), key=lambda line: -abs(line.gross_usd)))
 

@@ -44,6 +44,7 @@ from crossmargin.cli.table_parts import (
     table,
     warning,
 )
+from crossmargin.cli.tokens.tables import token_tables
 from crossmargin.cli.wording import (
     Column,
     chain_name,
@@ -194,6 +195,7 @@ def _account(account: AccountReport, provenance: Provenance) -> Iterator[Rendera
         yield from _terms(merged_terms(account), account, title="Requirement of the whole account by term, USD")
     for pool in account.pools:
         yield from _pool(pool, provenance.sampling, ruled=account.ruling is not None)
+    yield from token_tables(account)
 
 
 def _pool(pool: PoolReport, sampling: Sampling | None, *, ruled: bool) -> Iterator[RenderableType]:

@@ -45,6 +45,13 @@ class Health(IntEnum):
 
 LEVELS: Final[dict[str, Level]] = {level.name.lower(): level for level in Level}
 TRUSTS: Final[dict[str, Trust]] = {trust.name: trust for trust in Trust}
-HEALTHS: Final[dict[str, Health]] = {health.name.lower(): health for health in Health}
+HEALTH_NAMES: Final[dict[Health, HealthName]] = {
+    Health.HEALTHY: "healthy",
+    Health.LAGGING: "lagging",
+    Health.HALTED: "halted",
+    Health.FORKED: "forked",
+    Health.GOVERNED: "governed",
+}
+HEALTHS: Final[dict[str, Health]] = {name: health for health, name in HEALTH_NAMES.items()}
 DEFAULT_LEVEL: Final[LevelName] = "final"
 DEFAULT_TRUST: Final[TrustName] = "L2"

@@ -12,6 +12,7 @@ from crossmargin.core import check
 from crossmargin.core.canon import digest
 from crossmargin.core.instant import to_milliseconds
 from crossmargin.core.version import VERSION
+from crossmargin.engine.collateral_risk import chain_factors
 from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.reports import (
     AccountReport,
@@ -25,7 +26,9 @@ from crossmargin.engine.reports import (
 from crossmargin.engine.ruled.accounts import ruled_account, ruled_provenance
 from crossmargin.engine.ruled.margin import RuledMargin
 from crossmargin.engine.sampling import Tails, sampling, tails
+from crossmargin.engine.token_reports import standings, token_line
 from crossmargin.engine.verdict import STATUS_NAMES, ratio_of
+from crossmargin.margin.chain_terms import CHAIN_TERMS
 from crossmargin.margin.requirement import TERMS
 from crossmargin.market.snapshot import USD
 from crossmargin.portfolio.book import Mode
@@ -54,6 +57,7 @@ def provenance(result: MarginResult | RuledMargin) -> Provenance:
         scenarios=len(ready.scenarios),
         measure=measure.kind if measure.kind == "worst" else f"{measure.kind} {measure.level:.4g}",
         sampling=sampling(ready),
+        registry_hash="" if ready.snapshot.chains is None else ready.snapshot.chains.registry_sha256,
     )
 
 
@@ -89,6 +93,7 @@ def account_report(result: MarginResult | RuledMargin, account: int, told: Tails
         margin_ratio=ratio_of(equity, maintenance),
         status=STATUS_NAMES[worst],
         pools=pools,
+        standings=standings(result, int(first), int(last)),
     )
 
 
@@ -98,6 +103,8 @@ def _pool(result: MarginResult, pool: int, found: Tails) -> PoolReport:
     equity, initial, maintenance = (float(x[pool]) for x in (figures.equity, figures.initial, figures.maintenance))
     asset = int(book.pool_asset[pool])
     terms = [Term(name="wrong_way", initial=factor.initial * wrong_way, maintenance=factor.maintenance * wrong_way)]
+    for name, one, amount in zip(CHAIN_TERMS, chain_factors(result.plan.model), figures.chain_terms[pool], strict=True):
+        terms.append(Term(name=name, initial=one.initial * float(amount), maintenance=one.maintenance * float(amount)))
     return PoolReport(
         id=book.pools[pool],
         asset=book.table.assets[asset] if asset >= 0 else "",
@@ -155,4 +162,5 @@ def _holding(result: MarginResult, line: int) -> CollateralLine:
         haircut_usd=float(held.haircut[line]),
         capped_usd=float(held.capped[line]),
         recognised_usd=float(held.recognised[line]),
+        token=token_line(result, line),
     )

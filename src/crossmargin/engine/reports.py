@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from crossmargin.engine.token_reports import Standing, TokenLine
 from crossmargin.margin.rulebooks.rulebook import Certainty
 
 Status: TypeAlias = Literal["healthy", "restricted", "liquidation"]
@@ -28,7 +29,10 @@ class Term(_Part, frozen=True, kw_only=True):
 
 
 class CollateralLine(_Part, frozen=True, kw_only=True):
-    """One holding: gross value, what is taken off, and what counts (`recognised_usd` = gross − haircut − capped)."""
+    """One holding: gross value, what is taken off, and what counts (`recognised_usd` = gross − haircut − capped).
+
+    `token` where it names its instance on a chain.
+    """
 
     asset: str
     chain: str
@@ -39,6 +43,7 @@ class CollateralLine(_Part, frozen=True, kw_only=True):
     haircut_usd: float
     capped_usd: float
     recognised_usd: float
+    token: TokenLine | None = None
 
 
 class GroupReport(_Part, frozen=True, kw_only=True):
@@ -117,6 +122,7 @@ class Ruling(_Part, frozen=True, kw_only=True):
 class AccountReport(_Part, frozen=True, kw_only=True):
     """One account: the sums over its pools, and the worst status among them; `ruling` where a rulebook margined it.
 
+    `standings` are its collateral by asset, chain and bridge, where the market states chains.
     A rulebook sees one pool and one group, whatever the book says; what it counts of collateral is what the equity of
     the collateral alone rises by with each holding, in their order, and the position value all that positions add.
     """
@@ -130,6 +136,7 @@ class AccountReport(_Part, frozen=True, kw_only=True):
     status: Status
     pools: tuple[PoolReport, ...]
     ruling: Ruling | None = None
+    standings: tuple[Standing, ...] = ()
 
 
 class Proxied(_Part, frozen=True, kw_only=True):
@@ -166,7 +173,8 @@ class Sampling(_Part, frozen=True, kw_only=True):
 
 
 class Provenance(_Part, frozen=True, kw_only=True):
-    """What a result was computed from: the same hashes give the same bits; `sampling` under a statistical measure."""
+    """What a result was computed from: the same hashes give the same bits; `sampling` under a statistical measure,
+    `registry_hash` where the market states chains."""
 
     version: str
     as_of_ms: int
@@ -178,6 +186,7 @@ class Provenance(_Part, frozen=True, kw_only=True):
     scenarios: int
     measure: str
     sampling: Sampling | None = None
+    registry_hash: str = ""
 
 
 class MarginReport(_Part, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from crossmargin.cli.sentences import (
     reachable,
     worst_cell,
 )
+from crossmargin.cli.tokens.page import token_cards
 from crossmargin.cli.wording import (
     Column,
     chain_name,
@@ -317,7 +318,8 @@ def collateral(account: AccountReport) -> Section:
     ]
     sums = (gross, sum(c.haircut_usd for c in lines), sum(c.capped_usd for c in lines), counts)
     made = table("Collateral by asset and chain", columns, [*rows, ["total", *[""] * 4, *map(usd, sums)]], total=True)
-    return Section("collateral", "What is held", join((grid(chart, _chain_figure(account)), card(made))))
+    parts = (grid(chart, _chain_figure(account)), card(made), token_cards(account))
+    return Section("collateral", "What is held", join(parts))
 
 
 def _chain_figure(account: AccountReport) -> Markup:

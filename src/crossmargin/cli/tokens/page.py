@@ -1,0 +1,45 @@
+"""Collateral on chains as part of a page."""
+
+from __future__ import annotations
+
+from crossmargin.cli.report.page_parts import card, table
+from crossmargin.cli.report.svg import Markup, element, join
+from crossmargin.cli.tokens.words import (
+    COUNTED,
+    KINDS,
+    STANDINGS,
+    WAYS,
+    counted_row,
+    counted_total,
+    standing_rows,
+    tokens_held,
+    way_row,
+    why,
+)
+from crossmargin.engine.reports import AccountReport
+
+
+def token_cards(account: AccountReport) -> Markup:
+    """What each token counts for and why, the ways to where it is needed, and sums; nothing without chains."""
+    held, parts = tokens_held(account), list[Markup]()
+    if held:
+        rows = [counted_row(*pair) for pair in held]
+        made = table("What tokens count for, taken apart, USD", COUNTED, [*rows, counted_total(held)], total=True)
+        note = (
+            "Gross is at the price of the asset. Price, peg, backing, finality and liquidity are what was taken off, "
+            "and add up with what is recognised. Of what was taken, pending counts once it is final; refused is not "
+            "accepted as it stands."
+        )
+        reasons = [element("p", words, class_="note") for pair in held if (words := why(*pair))]
+        parts.append(card(join((made, element("p", note, class_="note"), *reasons))))
+        ways = [row for pair in held if (row := way_row(*pair))]
+        if ways:
+            parts.append(card(table("To where it is needed", WAYS, ways)))
+    sums = [
+        table(f"Collateral {heading}", STANDINGS, rows)
+        for kind, heading in KINDS
+        if (rows := standing_rows(account, kind))
+    ]
+    if sums:
+        parts.append(card(join(sums)))
+    return join(parts)

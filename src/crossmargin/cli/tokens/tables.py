@@ -1,0 +1,40 @@
+"""Collateral on chains as tables for a terminal or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+
+from crossmargin.cli.table_parts import Row, prose, table
+from crossmargin.cli.tokens.words import (
+    COUNTED,
+    KINDS,
+    STANDINGS,
+    WAYS,
+    counted_row,
+    counted_total,
+    standing_rows,
+    tokens_held,
+    way_row,
+    why,
+)
+from crossmargin.engine.reports import AccountReport
+
+
+def token_tables(account: AccountReport) -> Iterator[RenderableType]:
+    """What each token counts for and why, the ways to where it is needed, and sums; nothing without chains."""
+    held = tokens_held(account)
+    if held:
+        rows: list[Row] = [list(counted_row(*pair)) for pair in held]
+        yield table("What tokens count for, taken apart, USD", COUNTED, [*rows, [*counted_total(held)]], total=True)
+        reasons = [words for pair in held if (words := why(*pair))]
+        if reasons:
+            yield prose(reasons)
+        ways: list[Row] = [list(row) for pair in held if (row := way_row(*pair))]
+        if ways:
+            yield table("To where it is needed", WAYS, ways)
+    for kind, heading in KINDS:
+        sums: list[Row] = [list(row) for row in standing_rows(account, kind)]
+        if sums:
+            yield table(f"Collateral {heading}", STANDINGS, sums)

@@ -1,0 +1,152 @@
+"""Rows and sentences on tokens, the same for the terminal and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from crossmargin.cli.wording import Column, chain_name, percent, price, quantity, trimmed, usd
+from crossmargin.engine.reports import AccountReport, CollateralLine
+from crossmargin.engine.token_reports import Standing, StandingKind, TokenLine
+
+COUNTED: Final = (
+    Column("token", words=True),
+    Column("level", words=True),
+    Column("own price"),
+    Column("gross USD"),
+    Column("price"),
+    Column("peg"),
+    Column("backing"),
+    Column("finality"),
+    Column("liquidity"),
+    Column("recognised"),
+    Column("pending"),
+    Column("refused"),
+)
+WAYS: Final = (
+    Column("token", words=True),
+    Column("to", words=True),
+    Column("route", words=True),
+    Column("counts USD"),
+    Column("cost USD"),
+    Column("usually"),
+    Column("slow (p95)"),
+)
+STANDINGS: Final = (
+    Column("", words=True),
+    Column("gross USD"),
+    Column("recognised"),
+    Column("pending"),
+    Column("refused"),
+    Column("share of what counts"),
+)
+KINDS: Final[tuple[tuple[StandingKind, str], ...]] = (
+    ("asset", "by asset"),
+    ("chain", "by chain"),
+    ("bridge", "by bridge"),
+)
+_ADDRESS_SHOWN: Final = 10
+_MINUTE_S: Final = 60.0
+_HOUR_S: Final = 3600.0
+_DAY_S: Final = 86_400.0
+
+
+def tokens_held(account: AccountReport) -> tuple[tuple[CollateralLine, TokenLine], ...]:
+    """The holdings of an account that name their instance, the largest first."""
+    lines = [(c, c.token) for pool in account.pools for c in pool.collateral if c.token is not None]
+    return tuple(sorted(lines, key=lambda pair: -abs(pair[0].gross_usd)))
+
+
+def token_name(line: CollateralLine, token: TokenLine) -> str:
+    """An asset, its chain, and the bridges behind it, or the beginning of its address."""
+    reference = token.instance.rpartition(":")[2]
+    short = f"{reference[:_ADDRESS_SHOWN]}…" if len(reference) > _ADDRESS_SHOWN else ""
+    over = f" over {', '.join(token.bridges)}" if token.bridges else ""
+    return f"{line.asset} on {chain_name(line.chain)}{over} {short}".rstrip()
+
+
+def counted_row(line: CollateralLine, token: TokenLine) -> list[str]:
+    """What was taken off a holding, part by part."""
+    figures = (
+        line.gross_usd,
+        token.price_haircut_usd,
+        token.peg_usd,
+        token.backing_usd,
+        token.finality_usd,
+        token.liquidity_usd,
+        line.recognised_usd,
+        token.pending_usd,
+        token.refused_usd,
+    )
+    return [token_name(line, token), f"{token.level}, {token.trust}", price(token.price_usd), *map(usd, figures)]
+
+
+def counted_total(held: Sequence[tuple[CollateralLine, TokenLine]]) -> list[str]:
+    """The sums of `counted_row`."""
+    rows = [
+        (
+            c.gross_usd,
+            t.price_haircut_usd,
+            t.peg_usd,
+            t.backing_usd,
+            t.finality_usd,
+            t.liquidity_usd,
+            c.recognised_usd,
+            t.pending_usd,
+            t.refused_usd,
+        )
+        for c, t in held
+    ]
+    return ["total", "", "", *(usd(sum(column)) for column in zip(*rows, strict=True))]
+
+
+def why(line: CollateralLine, token: TokenLine) -> str:
+    """Why a holding counts for less than it is worth; empty where it does not.
+
+    Reasons stand in the order in which they act.
+    """
+    if not token.reasons:
+        return ""
+    what = f"{quantity(line.amount)} {token_name(line, token)}"
+    return f"{what}: {'; '.join(token.reasons)}."
+
+
+def way_row(line: CollateralLine, token: TokenLine) -> list[str]:
+    """How a token gets to where it is needed; empty where it is there."""
+    way = token.transfer
+    if way is None:
+        return []
+    times = (seconds(way.p50_s), seconds(way.p95_s))
+    return [
+        token_name(line, token),
+        chain_name(way.to),
+        way.route,
+        usd(max(line.recognised_usd, 0.0)),
+        usd(way.cost_usd),
+        *times,
+    ]
+
+
+def standing_rows(account: AccountReport, kind: StandingKind) -> list[list[str]]:
+    """What is held by asset, chain or bridge."""
+    found = [s for s in account.standings if s.kind == kind]
+    whole = sum(s.recognised_usd for s in account.standings if s.kind == "asset")
+    return [_standing_row(s, whole) for s in found]
+
+
+def _standing_row(s: Standing, whole: float) -> list[str]:
+    name = chain_name(s.name) or "off-chain" if s.kind == "chain" else s.name
+    figures = (s.gross_usd, s.recognised_usd, s.pending_usd, s.refused_usd)
+    return [name, *map(usd, figures), percent(s.recognised_usd / whole) if whole > 0.0 else ""]
+
+
+def seconds(time_s: float) -> str:
+    """A time in the unit that says it best.
+
+    >>> seconds(8.0), seconds(1140.0), seconds(5400.0), seconds(604800.0)
+    ('8 s', '19 min', '1.5 h', '7 d')
+    """
+    for unit, size in (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S)):
+        if time_s >= size:
+            return f"{trimmed(f'{time_s / size:.1f}')} {unit}"
+    return f"{trimmed(f'{time_s:.1f}')} s"

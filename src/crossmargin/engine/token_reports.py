@@ -1,0 +1,167 @@
+"""What is said of collateral on chains: token by token, and by asset, chain and bridge. Frozen values, as `reports`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from crossmargin.collateral.tokens import Reason
+from crossmargin.core.arrays import IntArray
+from crossmargin.core.finality import HEALTH_NAMES, HealthName, LevelName, TrustName
+from crossmargin.instruments.terms import Token
+from crossmargin.market.representations.document import PegName
+
+if TYPE_CHECKING:
+    from crossmargin.engine.margin import MarginResult
+
+StandingKind: TypeAlias = Literal["asset", "chain", "bridge"]
+REASONS: Final[dict[Reason, str]] = {
+    Reason.BACKING: "less is locked at home than was issued",
+    Reason.MARKET: "its own market is below what backs it",
+    Reason.BRIDGE: "it came over a bridge",
+    Reason.ONE_VERIFIER: "one verifier alone guards its bridge",
+    Reason.CLOSED_BRIDGE: "its bridge is paused or exploited",
+    Reason.PEG_STRESS: "its peg is in stress",
+    Reason.PEG_BROKEN: "its peg is broken",
+    Reason.UNPROVED: "one node alone says that it is there",
+    Reason.UNPROVED_CAP: "more than counts without a proof",
+    Reason.NOT_FINAL: "it is not final yet",
+    Reason.LAGGING: "its chain is late with final blocks",
+    Reason.HALTED: "its chain has halted",
+    Reason.FORKED: "its chain has forked",
+    Reason.GOVERNED: "its chain was changed by force",
+    Reason.RAMP: "more than the registry lets count",
+    Reason.CAP: "more than the model's caps let count",
+    Reason.BRIDGE_CAP: "more than one bridge may carry",
+}
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Shared settings of all parts."""
+
+
+class TransferLine(_Part, frozen=True, kw_only=True):
+    """The way of a token to where it is needed: `cost_usd` of moving all that counts, and its median and slow time."""
+
+    to: str
+    route: str
+    cost_usd: float
+    p50_s: float
+    p95_s: float
+
+
+class TokenLine(_Part, frozen=True, kw_only=True):
+    """What is known of a holding that names its instance, and what was taken off it, USD.
+
+    `price_usd` is its own price, the lower of backing and own market. gross − recognised = `price_haircut_usd` +
+    `peg_usd` + `backing_usd` + `finality_usd` + `liquidity_usd`; of this `pending_usd` counts once it is final, and
+    `refused_usd` is not accepted. `bridges` stand behind it, `reasons` say why it counts for less.
+    """
+
+    instance: str
+    level: LevelName
+    trust: TrustName
+    health: HealthName
+    peg: PegName
+    bridges: tuple[str, ...]
+    price_usd: float
+    backing: float
+    price_haircut_usd: float
+    peg_usd: float
+    backing_usd: float
+    finality_usd: float
+    liquidity_usd: float
+    pending_usd: float
+    refused_usd: float
+    reasons: tuple[str, ...]
+    transfer: TransferLine | None = None
+
+
+class Standing(_Part, frozen=True, kw_only=True):
+    """All that an account holds in one asset, on one chain or behind one bridge, USD.
+
+    What stands behind two bridges is counted at both.
+    """
+
+    kind: StandingKind
+    name: str
+    gross_usd: float
+    recognised_usd: float
+    pending_usd: float
+    refused_usd: float
+
+
+def reasons_of(bits: int) -> tuple[str, ...]:
+    """The reasons that hold, in words."""
+    return tuple(words for reason, words in REASONS.items() if bits & reason)
+
+
+def token_line(result: MarginResult, line: int) -> TokenLine | None:
+    """What is known of one holding; none where it names no instance."""
+    book, held, snapshot = result.book, result.holdings, result.plan.snapshot
+    terms = book.table.terms[int(book.holdings.instrument[line])]
+    chains = snapshot.chains
+    if not isinstance(terms, Token) or chains is None:
+        return None
+    state = chains.instances[terms.instance]
+    counts, way = float(held.recognised[line]), state.transfer
+    transfer = None
+    if way is not None and chains.needed_on not in {"", terms.chain}:
+        cost = way.cost_usd + way.cost_bps * 1e-4 * max(counts, 0.0)
+        transfer = TransferLine(to=chains.needed_on, route=way.route, cost_usd=cost, p50_s=way.p50_s, p95_s=way.p95_s)
+    return TokenLine(
+        instance=terms.instance,
+        level=terms.level,
+        trust=terms.trust,
+        health=HEALTH_NAMES[chains.health(terms.chain)],
+        peg=state.peg,
+        bridges=chains.registry.bridges_behind(terms.instance),
+        price_usd=snapshot.token_price(terms.asset, terms.instance),
+        backing=chains.backing(terms.instance),
+        price_haircut_usd=float(held.price[line]),
+        peg_usd=float(held.peg[line]),
+        backing_usd=float(held.backing[line]),
+        finality_usd=float(held.finality[line]),
+        liquidity_usd=float(held.liquidity[line]),
+        pending_usd=float(held.pending[line]),
+        refused_usd=float(held.refused[line]),
+        reasons=reasons_of(int(held.reason[line])),
+        transfer=transfer,
+    )
+
+
+def standings(result: MarginResult, first: int, last: int) -> tuple[Standing, ...]:
+    """What the pools from `first` to `last` (excluded) hold by asset, chain and bridge, each kind by size.
+
+    Nothing where the market states no chains.
+    """
+    chains, tokens = result.plan.snapshot.chains, result.plan.tokens
+    if chains is None or tokens is None:
+        return ()
+    table, held = result.book.table, result.book.holdings
+    lines = np.arange(int(held.ptr[first]), int(held.ptr[last]))
+    rows = held.instrument[lines]
+    assets = [table.assets[a] for a in table.settle[rows]]
+    places = [table.chains[c] if c >= 0 else "" for c in table.chain[rows]]
+    found = [*_summed(result, "asset", lines, [(a,) for a in assets])]
+    found += _summed(result, "chain", lines, [(c,) for c in places])
+    behind = [tuple(b for b, stands in zip(tokens.bridges, tokens.behind[row], strict=True) if stands) for row in rows]
+    return (*found, *_summed(result, "bridge", lines, behind))
+
+
+def _summed(
+    result: MarginResult, kind: StandingKind, lines: IntArray, names: Iterable[tuple[str, ...]]
+) -> list[Standing]:
+    held, sums = result.holdings, dict[str, list[float]]()
+    for line, under in zip(lines, names, strict=True):
+        figures = (held.gross[line], held.recognised[line], held.pending[line], held.refused[line])
+        for name in under:
+            sums[name] = [a + float(b) for a, b in zip(sums.get(name, [0.0] * 4), figures, strict=True)]
+    made = [
+        Standing(kind=kind, name=name, gross_usd=g, recognised_usd=r, pending_usd=p, refused_usd=x)
+        for name, (g, r, p, x) in sums.items()
+    ]
+    return sorted(made, key=lambda s: (-s.gross_usd, s.name))
