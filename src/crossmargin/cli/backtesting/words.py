@@ -288,17 +288,6 @@ def left_out_sentences(report: BacktestReport) -> list[str]:
     return [f"{name} is left out: {reason}" for name, reason in report.left_out.items()]
 
 
-def score_sentences(report: BacktestReport) -> list[str]:
-    """What the scores say, of the period that was unseen where there is one."""
-    said = []
-    for scores in report.scores:
-        kept = [line.model for line in scores.lines if line.kept]
-        said.append(
-            f"{scores.period}: {', '.join(kept)} {'is' if len(kept) == 1 else 'are'} in the set of the best at 90 %."
-        )
-    return said
-
-
 def least_coverage(groups: Sequence[Group]) -> str:
     """The coverage of the worst of some windows."""
     return covered(min(g.coverage for g in groups)) if groups else UNKNOWN
