@@ -11,9 +11,9 @@ from crossmargin.core.finality import Health, Level
 from crossmargin.market.chains import allowance as fast
 from crossmargin.market.chains import journal as chains
 from crossmargin.market.chains.blocks import Block, EventId, Header, Key, Movement
-from crossmargin.market.chains.health import EFFECTS, Condition, condition, kind_of, unexplained
+from crossmargin.market.chains.health import EFFECTS, Condition, condition, kind_of, state_of, unexplained
 from crossmargin.market.chains.levels import Heads, final_number, level_of
-from crossmargin.market.chains.recognition import LOSS_PPM, recognise, refill_wait_s
+from crossmargin.market.chains.recognition import LOSS_PPM, by_level, recognise, refill_wait_s
 from crossmargin.market.registry.document import Finality
 from spec.market import chains as spec
 
@@ -82,6 +82,16 @@ def test_a_debit_counts_at_once_and_a_credit_waits() -> None:
     debit = Movement(transaction=b"announced", log_index=0, account="maker", asset=ASSET, amount=-100)
     announced = chains.announce(journal_of(1_000), (debit,))
     assert counted(announced).held == {MAKER: 450}
+
+
+def test_a_book_states_holdings_level_by_level() -> None:
+    journal = journal_of(1_000, 400, -50, 7)
+    levels = {101: Level.SAFE, 102: Level.SAFE, 103: Level.INCLUDED}
+    found = by_level(journal, lambda header: levels[header.number])
+    assert found == {MAKER: {Level.FINAL: 950, Level.SAFE: 400, Level.INCLUDED: 7}}
+    assert by_level(journal, lambda header: Level.FINAL) == {MAKER: {Level.FINAL: 950, Level.SAFE: 407}}
+    state = state_of(journal, Condition(health=Health.GOVERNED, final_age_s=20.0))
+    assert (state.chain, state.health, state.final_age_s) == (CHAIN, "governed", 20.0)
 
 
 @st.composite

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from crossmargin.core.finality import Health
+from crossmargin.core.finality import Health, HealthName
 from crossmargin.market.chains.blocks import Key
 from crossmargin.market.chains.journal import Journal
 from crossmargin.market.registry.document import Finality
+from crossmargin.market.representations.document import ChainState
 
 LAG_MULTIPLE: Final = 2.0  # Of the profile's time to finality; F02 and O08 of the library of failures passed it.
 # Without a new block for so long a chain has halted: ten slots of Ethereum, the slowest chain of the registry whose
@@ -84,6 +85,18 @@ def condition(
         found.append((Health.LAGGING, f"the last final block is {final_age_s:.0f} s old, limit {limit_s:.0f} s"))
     worst = max((health for health, _ in found), default=Health.HEALTHY)
     return Condition(health=worst, reasons=tuple(text for _, text in found), final_age_s=max(final_age_s, 0.0))
+
+
+def state_of(journal: Journal, found: Condition) -> ChainState:
+    """How the chain does, as a market states it."""
+    names: dict[Health, HealthName] = {
+        Health.HEALTHY: "healthy",
+        Health.LAGGING: "lagging",
+        Health.HALTED: "halted",
+        Health.FORKED: "forked",
+        Health.GOVERNED: "governed",
+    }
+    return ChainState(chain=journal.chain, health=names[found.health], final_age_s=found.final_age_s)
 
 
 def unexplained(journal: Journal, proven: Mapping[Key, int]) -> tuple[Unexplained, ...]:

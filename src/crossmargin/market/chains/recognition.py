@@ -103,6 +103,20 @@ def recognise(
     )
 
 
+def by_level(journal: Journal, level: Callable[[Header], Level]) -> dict[Key, dict[Level, int]]:
+    """What accounts have in smallest units by how final it is, as a book states holdings: level by level.
+
+    FINAL holds final credits less all debits seen, so it can be below zero; the others hold credits above the root."""
+    found = {key: {Level.FINAL: row.counted} for key, row in _rows(journal).items()}
+    for block in best_branch(journal):
+        at = min(level(block.header), Level.SAFE)  # Above the root nothing is final, whatever a tag says meanwhile.
+        for movement in block.movements:
+            if movement.amount > 0:
+                levels = found[movement.key]
+                levels[at] = levels.get(at, 0) + movement.amount
+    return {key: {at: amount for at, amount in levels.items() if amount} for key, levels in found.items()}
+
+
 def _rows(journal: Journal) -> dict[Key, Recognised]:
     """Final, debits and pending of each account and asset that has any."""
     final, debits, pending = dict(journal.final), dict[Key, int](), dict[Key, int]()
