@@ -63,13 +63,15 @@ class World:
         and moves by its basis instead.
         """
         move = self.spot_move(u)
-        perpetual = (np.asarray(expiry_ns) == NEVER_NS)[:, None]
-        basis = np.where(perpetual, self.scenarios.row(f"basis:{u.name}"), 0.0)
-        if not u.curve.lognormal:
-            return np.asarray(move + basis)
-        tenor = self.tenor_years(expiry_ns)
-        carry = self.scenarios.shock_at("fwd", u.name, tenor)
-        return np.asarray(np.log1p(move)[None, :] + carry * tenor[:, None] + basis)
+        if u.curve.lognormal:
+            tenor = self.tenor_years(expiry_ns)
+            found = np.log1p(move)[None, :] + self.scenarios.shock_at("fwd", u.name, tenor) * tenor[:, None]
+        else:
+            found = np.broadcast_to(move, (len(expiry_ns), len(move))).copy()
+        basis = self.scenarios.row(f"basis:{u.name}")
+        if basis.any():
+            found[np.asarray(expiry_ns) == NEVER_NS] += basis
+        return np.asarray(found)
 
     def tenor_years(self, expiry_ns: IntArray) -> FloatArray:
         """Years to expiry at the snapshot [expiry]; zero for `NEVER_NS`."""
