@@ -23,6 +23,7 @@ from crossmargin.cli.arguments import (
 )
 from crossmargin.cli.cascading.entry import cascade
 from crossmargin.cli.failures.entry import failures
+from crossmargin.cli.proving.entry import proving
 from crossmargin.cli.registry.entry import registry
 from crossmargin.cli.report.over_time import over_time
 from crossmargin.cli.transferring.entry import transfer
@@ -50,6 +51,7 @@ rulebooks: Final = typer.Typer(
 app.add_typer(rulebooks)
 app.add_typer(over_time)
 app.add_typer(registry)
+app.add_typer(proving)
 app.command()(failures)
 app.command()(cascade)
 app.command()(transfer)

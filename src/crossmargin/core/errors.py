@@ -5,7 +5,8 @@ CrossmarginError
 │   ├── UnknownName              an asset, instrument, account or field that nobody defined
 │   ├── DuplicateName            an id that stands twice
 │   ├── ExpiredInstrument        an expiry at or before the valuation time
-│   └── MixedValuationTime       one book that speaks of two instants
+│   ├── MixedValuationTime       one book that speaks of two instants
+│   └── EpochRefused             losses in integers that are not those of the engine
 ├── MissingFactors               the market lacks what the model needs (all of it named at once)
 ├── UnfitMarket                  quotes from which no market can be built
 │   └── SurfaceArbitrage         a volatility surface that admits static arbitrage
@@ -94,6 +95,10 @@ class MixedValuationTime(InvalidInput):
             limit=f"the same everywhere ({first})",
             remedy="Split the book by valuation time; one margin number belongs to one instant.",
         )
+
+
+class EpochRefused(InvalidInput):
+    """An epoch whose integer losses differ from the engine's by more than rounding explains."""
 
 
 class MissingFactors(CrossmarginError):

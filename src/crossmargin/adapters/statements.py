@@ -1,0 +1,73 @@
+"""Margin statements in files: read within bounds, written whole.
+
+A statement comes from a stranger. Its size is bounded before anything is parsed, its form while it is; what it says
+is judged by `crossmargin.proofs.checking` alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from crossmargin.adapters.documents import cannot_open, decode
+from crossmargin.adapters.writing import write_text
+from crossmargin.core.errors import InvalidInput, UnreadableFile
+from crossmargin.proofs.keccak import DIGEST_BYTES
+from crossmargin.proofs.statement import Head, Statement
+
+STATEMENT_BYTES_MAX: Final = 16 * 2**20  # A thousand positions in a thousand scenarios take it up.
+_SECRET_BYTES_MAX: Final = 256
+
+
+def read_statement(path: str | Path) -> Statement:
+    """The statement in a .json file; checks its form and none of what it claims.
+
+    Raises `UnreadableFile` for a file that is too large or no JSON, `UnknownName` for a field that no statement has,
+    and `InvalidInput` for a value of the wrong type."""
+    return decode(_bounded(Path(path), STATEMENT_BYTES_MAX), Statement, syntax="json", where=str(path))
+
+
+def write_statement(path: str | Path, statement: Statement | Head) -> None:
+    """Write a statement, or the head of an epoch, as JSON."""
+    write_text(path, msgspec.json.format(msgspec.json.encode(statement), indent=2).decode() + "\n")
+
+
+def statement_name(account: str) -> str:
+    """The name of the file of an account's statement, whatever its id: `desk%2Fpunt.json`.
+
+    >>> statement_name("desk/punt")
+    'desk%2Fpunt.json'
+    """
+    return quote(account, safe="") + ".json"
+
+
+def read_secret(path: str | Path) -> bytes:
+    """The 32 bytes that a file states as 64 hexadecimal digits; raises `InvalidInput` for anything else."""
+    text = _bounded(Path(path), _SECRET_BYTES_MAX).strip().removeprefix(b"0x")
+    try:
+        secret = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        secret = b""
+    if len(secret) != DIGEST_BYTES:
+        raise InvalidInput(
+            "secret",
+            where=str(path),
+            value=f"{len(text)} characters",
+            limit="64 hexadecimal digits",
+            remedy="Draw 32 random bytes, as `openssl rand -hex 32` does, and keep them.",
+        )
+    return secret
+
+
+def _bounded(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise cannot_open(path, error) from None
+    if len(raw) > limit:
+        raise UnreadableFile(str(path), reason=f"it has more than {limit:,} bytes", remedy="Ask for a smaller one")
+    return raw

@@ -1,0 +1,1 @@
+"""Margin statements as commands: make them of a book, and check one."""

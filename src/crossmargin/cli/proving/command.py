@@ -1,0 +1,126 @@
+"""What `attest` and `verify` do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossmargin.adapters.files import read_book, read_market, read_model
+from crossmargin.adapters.statements import read_secret, read_statement, statement_name, write_statement
+from crossmargin.adapters.writing import write_text
+from crossmargin.cli.commands import Inputs
+from crossmargin.cli.output import print_report, progress_bar
+from crossmargin.cli.proving.report import attest_report, verify_report
+from crossmargin.cli.proving.tables import attest_tables, verify_tables
+from crossmargin.core.errors import CrossmarginError, InvalidInput
+from crossmargin.engine.attest import attest as attest_run
+from crossmargin.engine.margin import margin
+from crossmargin.engine.model import ModelDocument, in_force
+from crossmargin.proofs.checking import Trusted
+from crossmargin.proofs.checking import verify as verify_statement
+from crossmargin.proofs.statement import head_digest, statement_of
+from crossmargin.proofs.typed_hash import Domain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a statement is checked against, as the user writes it."""
+
+    head: str | None = None
+    anchors: tuple[str, ...] = ()
+    vaults: tuple[str, ...] = ()
+    attestor: str | None = None
+
+
+def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int, as_json: bool) -> None:
+    """Margin a book, commit to it, and write head and statements."""
+    hidden = read_secret(secret)
+    with progress_bar() as progress:
+        snapshot = read_market(inputs.market)
+        model = in_force(read_model(inputs.model), snapshot)
+        if not isinstance(model, ModelDocument):
+            raise InvalidInput(
+                "model", where="attest", value=inputs.model, limit="a model of scenarios", remedy="A rulebook has no R."
+            )
+        book = read_book(inputs.book, market=snapshot, instruments=inputs.instruments)
+        result = margin(book, snapshot, model, threads=threads, progress=progress)
+        made = attest_run(result, epoch=epoch, secret=hidden)
+    statements = [(statement_of(made, account), statement_name(account)) for account in made.accounts]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            "folder", where="--out", value=str(out), limit="a folder to write to", remedy=f"{error.strerror}."
+        ) from None
+    write_statement(out / "head.json", made.head)
+    for statement, name in statements:
+        write_statement(out / name, statement)
+    print_report(attest_report(made, statements), as_json=as_json, tables=attest_tables)
+
+
+def verify(path: Path, asked: Asked, *, as_json: bool, html: Path | None) -> bool:
+    """Check a statement, report, and write the page where wanted; whether no check fails."""
+    trusted = trusted_of(asked)
+    statement = read_statement(path)
+    checks = verify_statement(statement, trusted)
+    try:
+        digest = head_digest(statement.head, trusted.domain)
+    except (CrossmarginError, ValueError):
+        digest = b""  # A head that cannot be hashed fails its own check; the report has no digest of it.
+    report = verify_report(statement, checks, digest)
+    if html is not None:
+        from crossmargin.cli.proving.page import verify_page
+
+        write_text(html, verify_page(report))
+    print_report(report, as_json=as_json, tables=verify_tables)
+    return report.good
+
+
+def trusted_of(asked: Asked) -> Trusted:
+    """What the options name; raises `InvalidInput` for one that is not of its form."""
+    anchors: dict[str, list[bytes]] = {}
+    for chain, text in _pairs(asked.anchors, "--anchor", "CHAIN=HASH"):
+        anchors.setdefault(chain, []).append(_hash(text, "--anchor"))
+    head = None if asked.head is None else _hash(asked.head, "--head")
+    vaults = {vault.lower(): held for vault, held in _pairs(asked.vaults, "--vault", "CHAIN:ADDRESS=INSTANCE")}
+    return Trusted(head=head, domain=_domain(asked.attestor), anchors=anchors, vaults=vaults)
+
+
+def _domain(attestor: str | None) -> Domain:
+    """Who the head was signed for: a contract on an EVM chain, or nobody in particular."""
+    if attestor is None:
+        return Domain()
+    namespace, _, rest = attestor.partition(":")
+    chain, _, address = rest.partition(":")
+    if namespace != "eip155" or not chain.isdecimal():
+        raise _malformed("--attestor", attestor, "eip155:CHAIN:0xADDRESS")
+    return Domain(chain_id=int(chain), contract=_bytes(address, 20, "--attestor"))
+
+
+def _pairs(texts: Sequence[str], option: str, form: str) -> list[tuple[str, str]]:
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise _malformed(option, text, form)
+        found.append((name, value))
+    return found
+
+
+def _hash(text: str, option: str) -> bytes:
+    return _bytes(text, 32, option)
+
+
+def _bytes(text: str, size: int, option: str) -> bytes:
+    try:
+        raw = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    if len(raw) != size:
+        raise _malformed(option, text, f"{2 * size} hexadecimal digits")
+    return raw
+
+
+def _malformed(option: str, text: str, form: str) -> InvalidInput:
+    return InvalidInput(option, where="command line", value=text[:120], limit=form, remedy=f"Write it as {form}.")

@@ -1,0 +1,96 @@
+"""The commands `attest` and `verify`, and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from crossmargin.cli.arguments import (
+    DEFAULT_MODEL,
+    BookArgument,
+    HtmlOption,
+    InstrumentsOption,
+    JsonOption,
+    MarketOption,
+    ModelOption,
+)
+
+proving: Final = typer.Typer()
+
+_StatementArgument: TypeAlias = Annotated[
+    Path, typer.Argument(help="The statement: .json.", show_default=False, metavar="STATEMENT")
+]
+_HeadOption: TypeAlias = Annotated[
+    str | None, typer.Option("--head", help="The published digest of the epoch: 64 hexadecimal digits.", metavar="HEX")
+]
+_AnchorOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="A block hash that you know to be final; may stand many times.", metavar="CHAIN=HASH"),
+]
+_VaultOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A contract that you know to hold an asset; may stand many times.", metavar="CHAIN:ADDRESS=INSTANCE"
+    ),
+]
+_AttestorOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The contract that the epoch was signed for, if it was for one.", metavar="CHAIN:ADDRESS"),
+]
+_SecretOption: TypeAlias = Annotated[
+    Path,
+    typer.Option("--secret-file", help="64 hexadecimal digits of your own, which hide amounts.", show_default=False),
+]
+
+
+@proving.command()
+def attest(
+    book: BookArgument,
+    market: MarketOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.", show_default=False)],
+    secret: _SecretOption,
+    epoch: Annotated[int, typer.Option(min=0, help="The number of the epoch; each is one more than the last.")] = 1,
+    model: ModelOption = DEFAULT_MODEL,
+    instruments: InstrumentsOption = None,
+    threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Margin a book, commit to it, and write a statement for each pool that a stranger can check.
+
+    R and positions become integers, and the epoch is refused where they disagree with the engine's floats by more than
+    rounding. Writes `head.json`, whose digest is what to publish and sign, and a file for each pool; give each account
+    its own file only. The same secret gives the same statements again.
+
+    Example: `crossmargin attest book.toml --market market.toml --secret-file secret.hex --out statements`
+    """
+    from crossmargin.cli.commands import Inputs
+    from crossmargin.cli.proving import command
+
+    inputs = Inputs(book=book, market=market, model=model, instruments=instruments)
+    command.attest(inputs, out=out, secret=secret, epoch=epoch, threads=threads, as_json=as_json)
+
+
+@proving.command()
+def verify(
+    statement: _StatementArgument,
+    head: _HeadOption = None,
+    anchor: _AnchorOption = None,
+    vault: _VaultOption = None,
+    attestor: _AttestorOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Check a margin statement, offline: hashes, sums, the account's rows, its worst loss, and proofs of collateral.
+
+    Exit code 0 only where no check fails. What you give is what it is checked against: the published digest of the
+    epoch, block hashes that you know to be final, contracts that you know. What is not given is said to be unchecked.
+
+    Example: `crossmargin verify statements/desk.json --head 8f3c… --anchor eip155:1=0x12ab…`
+    """
+    from crossmargin.cli.proving import command
+
+    asked = command.Asked(head=head, anchors=tuple(anchor or ()), vaults=tuple(vault or ()), attestor=attestor)
+    if not command.verify(statement, asked, as_json=as_json, html=html):
+        raise typer.Exit(1)
