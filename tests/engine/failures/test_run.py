@@ -1,5 +1,6 @@
 """Failures on small books: what must follow, what must not, and who notices."""
 
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from crossmargin.adapters.files import read_book, read_market, read_model_document
 from crossmargin.adapters.registries.files import default_registry
 from crossmargin.core.errors import InvalidInput, UnknownName
+from crossmargin.engine.failures.footing import footing
 from crossmargin.engine.failures.run import run_failures
 from crossmargin.portfolio import document as book
 from crossmargin.portfolio.build import build_book
@@ -17,8 +19,9 @@ ARBITRUM, BASE, POLYGON = "eip155:42161", "eip155:8453", "eip155:137"
 
 @pytest.fixture(scope="module")
 def world():
-    """The demonstration's market, Crossmargin's model and the shipped registry."""
-    return read_market(str(DEMO / "market.toml")), read_model_document("crossmargin-grid"), default_registry()
+    """The demonstration's market without what it says of chains, Crossmargin's model and the shipped registry."""
+    snapshot = replace(read_market(str(DEMO / "market.toml")), chains=None)
+    return snapshot, read_model_document("crossmargin-grid"), default_registry()
 
 
 def run(world, *events, holdings, positions=(("BTC_USDC-PERPETUAL.DERIBIT", 1.0),), share=0.0):
@@ -124,14 +127,19 @@ def test_a_share_of_a_book_without_bridges(world):
     assert lines["B05"].loss_usd == pytest.approx(0.25 * 0.9998 * 1e6)
 
 
-def test_a_footing_changes_no_figure_of_the_margin(world):
-    """The bundled desk: its tokens over bridges are other rows, and every requirement is the same."""
-    snapshot, model, registry = world
+def test_tokens_say_their_bridges_themselves(world):
+    """The bundled desk names its wstETH on Arbitrum: its row of R moves with the bridge, without another asset."""
+    snapshot = read_market(str(DEMO / "market.toml"))
     desk = read_book(str(DEMO / "book.toml"), market=snapshot)
-    reports = run_failures(desk, snapshot, model, registry, events=["O01", "X3", "D03"])
+    ground = footing(desk, snapshot, world[1], snapshot.chains.registry)
+    assert ground.over == {}
+    assert ground.gross[ground.behind("arbitrum-canonical")].sum() > 0.0
+    reports = run_failures(desk, snapshot, world[1], world[2], events=["O01", "X3", "D03"], bridge_share=0.6)
+    assert reports.registry_sha256 == snapshot.chains.registry_sha256
     assert [one.before for one in reports.as_it_is.events[0].accounts] == ["healthy", "healthy"]
     assert reports.as_it_is.events[0].loss_usd == 0.0
     assert reports.as_it_is.events[2].liquidations == 0
+    assert reports.bridged.bridged_share == pytest.approx(0.6, abs=0.01)
 
 
 def test_unknown_events_and_impossible_shares_are_refused(world):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import read_book, read_market, read_model_document
-from crossmargin.adapters.registries.files import read_registry
+from crossmargin.adapters.registries.files import DEFAULT_REGISTRY, read_registry
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.commands import Inputs
 from crossmargin.cli.failures.tables import failure_tables, library_table
@@ -25,7 +25,7 @@ class Asked:
 
     events: tuple[str, ...]
     library: Path | None
-    registry: Path
+    registry: Path | None
     bridge_share: float
 
 
@@ -38,7 +38,7 @@ def failures(inputs: Inputs, asked: Asked, *, account: str | None, as_json: bool
             book if account is None else account_alone(book, account),
             snapshot,
             read_model_document(inputs.model),
-            read_registry(asked.registry),
+            read_registry(asked.registry or DEFAULT_REGISTRY),
             library=_library(asked.library),
             events=asked.events,
             bridge_share=asked.bridge_share,

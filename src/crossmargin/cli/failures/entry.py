@@ -14,6 +14,7 @@ from crossmargin.cli.arguments import (
     InstrumentsOption,
     JsonOption,
     ModelOption,
+    RegistryOption,
 )
 from crossmargin.core.errors import InvalidInput
 
@@ -39,9 +40,7 @@ def failures(
     event: _EventOption = None,
     bridge_share: _ShareOption = 0.0,
     library: Annotated[Path | None, typer.Option(help="Events of your own: .toml or .json.", metavar="FILE")] = None,
-    registry: Annotated[Path, typer.Option(help="The registry of chains and bridges.", metavar="FILE")] = Path(
-        "default"
-    ),
+    registry: RegistryOption = None,
     model: ModelOption = DEFAULT_MODEL,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,

@@ -20,7 +20,7 @@ from crossmargin.core.canon import digest
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.failures.consequences import Rules, consequences
 from crossmargin.engine.failures.crowd import Crowd, depth_of, joined, made_up_crowd, population_of
-from crossmargin.engine.failures.footing import footing
+from crossmargin.engine.failures.footing import footing, view_of
 from crossmargin.engine.failures.library import default_cascade, default_crowd
 from crossmargin.engine.margin import MarginResult, margin
 from crossmargin.engine.model import ModelDocument
@@ -142,7 +142,7 @@ def asked_of(
     failure: Failure, book: Book, snapshot: Snapshot, model: ModelDocument, registry: Registry, rules: Rules
 ) -> CascadeAsked:
     """The shock and the halts of an event of the library, its targets those of this book."""
-    ground = footing(book, snapshot, model, registry.at(registry.times_ns[-1]))
+    ground = footing(book, snapshot, model, view_of(snapshot, registry)[0])
     found = consequences(failure, ground, rules)
     known = {u.factor: name for name, u in snapshot.underlyings.items()}
     halted = [factor.partition(":")[2] for factor in found.availability if factor.startswith("chain:")]

@@ -19,7 +19,7 @@ from crossmargin.core.arrays import BoolArray, FloatArray
 from crossmargin.engine.model import ModelDocument
 from crossmargin.instruments.table import build_table
 from crossmargin.instruments.terms import Spot, Token
-from crossmargin.market.registry.registry import RegistryView, chain_of
+from crossmargin.market.registry.registry import Registry, RegistryView, chain_of
 from crossmargin.market.snapshot import USD, Snapshot
 from crossmargin.portfolio.book import Book, make_lines, retable
 
@@ -123,6 +123,13 @@ def footing(
         return plain
     bridge = plain.largest_bridge() or HYPOTHETICAL
     return _moved(book, snapshot, model, registry, list(_shared(plain, book, pieces, bridge, share)))
+
+
+def view_of(snapshot: Snapshot, registry: Registry) -> tuple[RegistryView, str]:
+    """The registry that a market was built with and its hash, else `registry` as it stands after its last change."""
+    if snapshot.chains is not None:
+        return snapshot.chains.registry, snapshot.chains.registry_sha256
+    return registry.at(registry.times_ns[-1]), registry.sha256
 
 
 def _largest(found: Iterator[tuple[str, float]]) -> str:

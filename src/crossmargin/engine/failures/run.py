@@ -19,7 +19,7 @@ from crossmargin.core.instant import DAY_NS, SECOND_NS
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.explaining.curves import account_pnl
 from crossmargin.engine.failures.consequences import Consequences, Rules, compounded, consequences
-from crossmargin.engine.failures.footing import Footing, footing
+from crossmargin.engine.failures.footing import Footing, footing, view_of
 from crossmargin.engine.failures.library import default_failures
 from crossmargin.engine.failures.reports import (
     FailureAccount,
@@ -56,19 +56,19 @@ def run_failures(
 ) -> FailureReports:
     """Events of a library (the shipped one; all, or those of the ids `events`) on a book.
 
-    `registry` says how chains finalise, which sequencers there are and what can be proved: as it stands after its last
-    change, if the market states no chains. With `bridge_share` also with that share of every pool's collateral behind
-    the bridge that is behind most of it now. Raises `UnknownName` for an event, `InvalidInput` for a share, and what
-    `margin` raises."""
+    How chains finalise, which sequencers there are and what can be proved says the registry of the market; for one
+    that states no chains it is `registry`, as it stands after its last change. With `bridge_share` also with that
+    share of every pool's collateral behind the bridge that is behind most of it now. Raises `UnknownName` for an
+    event, `InvalidInput` for a share, and what `margin` raises."""
     check.within(bridge_share, "bridge share", 0.0, 1.0, where="failures")
     told = default_failures() if library is None else checked_library(library)
     chosen, rules = failures(told, events), Rules(detection=told.detection)
-    view = snapshot.chains.registry if snapshot.chains is not None else registry.at(registry.times_ns[-1])
+    view, sha256 = view_of(snapshot, registry)
     grounds = [footing(book, snapshot, model, view, share=x) for x in dict.fromkeys((0.0, bridge_share))]
     reports = [_report(ground, chosen, rules, progress) for ground in grounds]
     return FailureReports(
         library=told.name,
-        registry_sha256=registry.sha256,
+        registry_sha256=sha256,
         asked_share=bridge_share,
         as_it_is=reports[0],
         bridged=reports[1] if len(reports) > 1 else None,
