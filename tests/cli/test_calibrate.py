@@ -12,11 +12,14 @@ import pytest
 from crossmargin.adapters.files import read_model_document
 from crossmargin.cli.fitting.command import cut, end_of, scales, with_proxies
 from crossmargin.cli.fitting.page import diagnosis_page, volatility_paths
+from crossmargin.cli.fitting.tables import remarks
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import parse_instant
 from crossmargin.engine.diagnosis import Diagnosis, diagnose
 from crossmargin.engine.recipe import recipe
+from crossmargin.scenarios.basis import with_basis
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibration import KindRule
 from tests.cli.conftest import Fitted
 from tests.cli.report.test_page_browser import CHROMIUM, measured
 from tests.cli.shell import crossmargin
@@ -41,6 +44,16 @@ def test_the_diagnosis_is_of_every_factor(fitted: Fitted, tmp_path: Path):
     for f in found.factors:
         assert f.used >= f.long_run * (1.0 - 1e-9), "the default holds the long run as a floor"
         assert f.residual_deviation == pytest.approx(1.0, abs=0.15)
+
+
+def test_what_has_no_filter_and_what_gives_no_basis_is_said():
+    told = history(("spot:BTC", "spot:BTC-PERP", "spot:SOL-PERP"))
+    spec = CalibrationSpec(lookback=200, kinds={"basis": KindRule()})
+    words = remarks(diagnose(calibrate(with_basis(told), spec), model="made up"))
+    assert "Without a filter, at one volatility for the whole look-back: basis:BTC." in words
+    assert "spot:SOL-PERP has no spot:SOL beside it: it gives no basis, and is a price of its own." in words
+    plain = remarks(diagnose(calibrate(history(), spec), model="made up"))
+    assert not any("basis" in said or "Without a filter" in said for said in plain)
 
 
 def test_nothing_after_the_cut_enters(fitted: Fitted, tmp_path: Path):
