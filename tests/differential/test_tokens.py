@@ -1,0 +1,118 @@
+"""Collateral on chains against plain Python, over random pools."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossmargin.collateral.document import TokenHaircuts
+from crossmargin.market.representations.document import Transfer
+from spec.tokens import Bridge, Token, cover_two, late_and_moved, recognise_tokens
+from tests.chain_books import BRIDGED, FAR, FORGED, HOME, HOPPED, ROLLUP, THIN, USDC, USDC_ROLLUP, chains, holding, pool
+from tests.margin.desk import BTC_PERP
+
+RULES = msgspec.to_builtins(TokenHaircuts())
+BEHIND = {
+    USDC: (),
+    USDC_ROLLUP: (),
+    BRIDGED: ("three",),
+    THIN: ("two",),
+    HOPPED: ("three", "two"),
+    FORGED: ("one",),
+}
+VERIFIERS = {"three": 3, "two": 2, "one": 1}
+SHARE = {"three": 0.2, "two": 0.2, "one": 0.0}
+HEALTHS = ["healthy", "lagging", "forked", "governed"]
+SAID = st.fixed_dictionaries(
+    {
+        "health": st.fixed_dictionaries({c: st.sampled_from(HEALTHS) for c in (HOME, ROLLUP, FAR)}),
+        "backing": st.fixed_dictionaries({b: st.floats(0.0, 1.2) for b in VERIFIERS}),
+        "closed": st.fixed_dictionaries({b: st.sampled_from(["open", "open", "paused"]) for b in VERIFIERS}),
+        "tokens": st.fixed_dictionaries(
+            {
+                x: st.fixed_dictionaries(
+                    {
+                        "market_ratio": st.floats(0.0, 1.1),
+                        "peg": st.sampled_from(["normal", "normal", "watch", "stress", "broken"]),
+                        "liquidity_usd": st.floats(0.0, 1e6),
+                    }
+                )
+                for x in BEHIND
+            }
+        ),
+    }
+)
+HELD = st.lists(
+    st.tuples(
+        st.sampled_from([USDC, *BEHIND]),
+        st.floats(-1e5, 1e6),
+        st.sampled_from(["seen", "included", "safe", "final", "final", "settled"]),
+        st.sampled_from(["L0", "L1", "L2", "L3"]),
+    ),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda x: (x[0], x[2], x[3]),
+)
+
+
+def plain(said: dict[str, Any], held: list[Any]) -> tuple[list[Token], dict[str, Bridge]]:
+    bridges = {
+        b: Bridge(
+            backing=said["backing"][b], verifiers=VERIFIERS[b], share=SHARE[b], closed=said["closed"][b] == "paused"
+        )
+        for b in VERIFIERS
+    }
+    tokens = []
+    for instance, amount, level, trust in held:
+        state, chain = said["tokens"][instance], instance.partition("/")[0]
+        tokens.append(
+            Token(
+                name=instance,
+                chain=chain,
+                amount=amount,
+                market=state["market_ratio"],
+                behind=BEHIND[instance],
+                peg=state["peg"],
+                health=said["health"][chain],
+                level=level,
+                trust=trust,
+                cap_usd=state["liquidity_usd"],
+            )
+        )
+    return tokens, bridges
+
+
+@given(SAID, HELD)
+@settings(max_examples=80, deadline=None)
+def test_tokens_count_as_in_plain_python(said: dict[str, Any], held: list[Any]):
+    found = pool(*(holding(x, a, level=level, trust=trust) for x, a, level, trust in held), said=chains(**said))
+    ids = [found.book.table.ids[i] for i in found.book.holdings.instrument]
+    counted = dict(zip(ids, found.column("recognised"), strict=True))
+    tokens, bridges = plain(said, held)
+    expected = recognise_tokens(tokens, bridges, RULES)
+    for (x, _, level, trust), value in zip(held, expected, strict=True):
+        marks = (f"#{level}" if level != "final" else "") + (f"#{trust}" if trust != "L2" else "")
+        assert counted[f"USDC{marks}.{x}"] == pytest.approx(value, rel=1e-9, abs=1e-6)
+    loss = found.result.plan.model.chains.bridge_loss
+    assert found.term("bridge") == pytest.approx(cover_two(tokens, expected, bridges, loss), rel=1e-9, abs=1e-5)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([USDC, USDC_ROLLUP]), st.floats(0.0, 1e5)), max_size=2, unique_by=lambda x: x[0]
+    ),
+    st.floats(0.0, 1e4),
+    st.floats(0.0, 1e6),
+)
+@settings(max_examples=30, deadline=None)
+def test_late_collateral_and_transfers_as_in_plain_python(held: list[Any], size: float, slow_s: float):
+    way = Transfer(route="exit", p50_s=slow_s, p95_s=slow_s, cost_usd=5.0, cost_bps=10.0)
+    said = chains(needed_on=HOME, tokens={USDC_ROLLUP: {"transfer": way}})
+    found = pool(*(holding(x, a) for x, a in held), said=said, positions={BTC_PERP.id: size})
+    facts = {USDC: (60.0 + 15.0 + 1140.0, 0.0, 0.0), USDC_ROLLUP: (60.0 + 15.0 + 1140.0 + slow_s + 15.0, 10e-4, 5.0)}
+    needed = float(found.result.groups.covered.sum())
+    late, moved = late_and_moved([(a, *facts[x]) for x, a in held], needed, 86_400.0)
+    assert found.term("finality") == pytest.approx(late, rel=1e-9, abs=1e-6)
+    assert found.term("transfer") == pytest.approx(moved, rel=1e-9, abs=1e-6)

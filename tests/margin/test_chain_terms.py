@@ -1,0 +1,163 @@
+"""What chains add to a requirement: each term binding, by hand, and what must hold for every pool."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from crossmargin.core.finality import Health
+from crossmargin.margin.chain_terms import CHAIN_TERMS, Held, arriving, bridge_failure, late, transfers, unavailable
+from crossmargin.margin.document import Factor
+from crossmargin.market.representations.document import Transfer
+from crossmargin.portfolio.document import Holding
+from tests.chain_books import (
+    BRIDGED,
+    FORGED,
+    HOME,
+    HOPPED,
+    ROLLUP,
+    THIN,
+    USDC,
+    USDC_ROLLUP,
+    Pool,
+    chains,
+    holding,
+    pool,
+)
+from tests.chain_books import registry as records
+from tests.margin.desk import BTC_PERP, plain_model
+
+FREE = records(share=0.9)
+WEEK_S = 7 * 86_400.0
+SHAKY = replace(plain_model().grid, stable_peg=0.02)  # stable coins fall by two percent in a scenario
+SLOW = {USDC_ROLLUP: {"transfer": Transfer(route="exit", p50_s=WEEK_S, p95_s=WEEK_S, cost_usd=5.0, cost_bps=10.0)}}
+
+
+def test_the_two_bridges_that_cost_most_fail_together():
+    """Each holding loses 78 % for each bridge behind it; what its haircut took off is not lost again."""
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), holding(THIN, 1000.0), known=FREE)
+    assert found.term("bridge") == pytest.approx((780.0 - 150.0) + (780.0 - 400.0))
+    hopped = pool(holding(USDC, 1e6), holding(HOPPED, 1000.0), known=FREE)
+    assert hopped.term("bridge") == pytest.approx((1.0 - 0.22**2) * 1000.0 - 490.0)
+    alone = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE)
+    assert alone.term("bridge") == pytest.approx(630.0)
+    assert alone.result.pools.initial[0] == pytest.approx(630.0)
+
+
+def test_what_does_not_count_cannot_be_lost():
+    assert pool(holding(USDC, 1e6), holding(FORGED, 1e5), known=FREE).term("bridge") == 0.0
+    closed = chains(closed={"three": "exploited"})
+    assert pool(holding(USDC, 1e6), holding(BRIDGED, 1e5), said=closed, known=FREE).term("bridge") == 0.0
+
+
+def test_collateral_that_arrives_late_is_charged_for_the_time_beyond_the_scan():
+    """√(τ/τ₀) − 1 of the part of the scan, 200 USD, that the fast 120 USD do not cover."""
+    said = chains(needed_on=HOME, tokens=SLOW)
+    held = (holding(USDC, 120.0), holding(USDC_ROLLUP, 1e4))
+    found = pool(*held, said=said, positions={BTC_PERP.id: 10.0})
+    tau = 60.0 + 15.0 + 1140.0 + WEEK_S + 15.0
+    assert found.term("finality") == pytest.approx(80.0 * (math.sqrt(tau / 86_400.0) - 1.0))
+    assert found.term("transfer") == pytest.approx(5.0 + 80.0 * 10e-4)
+    assert pool(*held, positions={BTC_PERP.id: 10.0}).term("finality") == 0.0
+    assert pool(*held, said=said).term("transfer") == 0.0
+
+
+def test_a_halt_is_charged_before_it_comes_and_taken_off_while_it_lasts():
+    """Half a percent of the two percent that stable coins fall by; over a day, which the scan's horizon is."""
+    works = pool(holding(USDC_ROLLUP, 1e5), grid=SHAKY)
+    assert works.term("availability") == pytest.approx(0.005 * 2_000.0)
+    halted = pool(holding(USDC_ROLLUP, 1e5), said=chains(health={ROLLUP: "halted"}), grid=SHAKY)
+    assert halted.term("availability") == 0.0
+    assert halted.column("finality") == pytest.approx([2_000.0])
+    assert works.column("finality") == [0.0]
+
+
+def test_a_haircut_that_covers_a_halt_is_not_asked_for_again():
+    assert pool(holding(USDC, 1e6), holding(BRIDGED, 1e4), known=FREE, grid=SHAKY).term("availability") == (
+        pytest.approx(pool(holding(USDC, 1e6), grid=SHAKY).term("availability"))
+    )
+
+
+def test_factors_say_how_much_of_a_term_counts():
+    terms = replace(plain_model().chains, bridge=Factor(initial=2.0, maintenance=0.5))
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, chains=terms).result.pools
+    assert (found.initial[0], found.maintenance[0]) == (pytest.approx(1260.0), pytest.approx(315.0))
+
+
+HELD = st.lists(
+    st.tuples(st.sampled_from([USDC, USDC_ROLLUP, BRIDGED, THIN, HOPPED, FORGED]), st.floats(0.0, 1e5)),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda x: x[0],
+)
+
+
+def amounts(found: Pool) -> Held:
+    lines = found.book.holdings
+    h = found.result.holdings
+    return Held(
+        pool=lines.owner, row=lines.instrument, amount=lines.quantity, value=h.own_value, recognised=h.recognised
+    )
+
+
+def every_term(found: Pool, held: Held, needed: float) -> list[float]:
+    ready = found.result.plan
+    risk = ready.chain_risk
+    used = arriving(held, risk, np.asarray([needed]))
+    return [
+        float(bridge_failure(held, risk, 1)[0]),
+        float(late(used, held, risk, 1)[0]),
+        float(unavailable(held, risk, ready.terms.matrix, ready.model, 1)[0]),
+        float(transfers(used, held, risk, 1)[0]),
+    ]
+
+
+@given(HELD, st.floats(0.0, 1e5), st.floats(0.05, 0.95))
+@settings(max_examples=40, deadline=None)
+def test_terms_are_never_negative_and_splitting_a_holding_changes_nothing(held: Any, needed: float, cut: float):
+    said = chains(needed_on=HOME, tokens=SLOW)
+    found = pool(*(holding(x, a) for x, a in held), said=said, known=FREE, grid=SHAKY)
+    whole = amounts(found)
+    parts = [[cut * x, (1.0 - cut) * x] for x in (whole.amount, whole.value, whole.recognised)]
+    split = Held(
+        pool=np.tile(whole.pool, 2),
+        row=np.tile(whole.row, 2),
+        **{k: np.concatenate(p) for k, p in zip(("amount", "value", "recognised"), parts, strict=True)},
+    )
+    terms = every_term(found, whole, needed)
+    assert min(terms) >= 0.0
+    assert every_term(found, split, needed) == pytest.approx(terms, rel=1e-9, abs=1e-6)
+
+
+@given(HELD, st.floats(0.0, 1e5), st.floats(1.0, 3.0))
+@settings(max_examples=40, deadline=None)
+def test_terms_do_not_fall_with_exposure(held: Any, needed: float, more: float):
+    found = pool(*(holding(x, a) for x, a in held), said=chains(needed_on=HOME, tokens=SLOW), known=FREE, grid=SHAKY)
+    one = amounts(found)
+    larger = Held(
+        pool=one.pool, row=one.row, amount=more * one.amount, value=more * one.value, recognised=more * one.recognised
+    )
+    before, after = every_term(found, one, needed), every_term(found, larger, more * needed)
+    assert all(b <= a * (1.0 + 1e-9) + 1e-9 for b, a in zip(before, after, strict=True))
+
+
+def test_a_pool_without_chains_has_no_such_term():
+    found = pool(Holding(asset="USDC", amount=1e6), positions={BTC_PERP.id: 10.0})
+    assert not found.result.pools.chain_terms.any()
+    assert found.result.pools.chain_terms.shape == (1, len(CHAIN_TERMS))
+
+
+def test_collateral_on_a_chain_that_fails_is_left_out_of_that_scenario():
+    """The wrong-way term sees it: a column that moves the chain takes all that stands there."""
+    from crossmargin.scenarios.scenario_set import Scenario, collect
+    from crossmargin.valuation.pnl import pnl
+
+    found = pool(holding(USDC_ROLLUP, 1000.0), holding(BRIDGED, 1000.0))
+    down = collect([Scenario(label="down", family="chain", shocks={f"chain:{ROLLUP}": -1.0})])
+    r = pnl(found.book.table, found.snapshot, down).values[found.book.holdings.instrument, 0]
+    assert r == pytest.approx([-1.0, -1.0])
+    assert found.snapshot.chains.health(ROLLUP) == Health.HEALTHY
