@@ -132,7 +132,8 @@ def _effect(effect: Effect, case: _Case) -> Consequences:
         case Limits():
             bridge, targets = _target(effect.bridge, case)
             said = f"rate limits of {bridge or 'every bridge'} are used up by others"
-            return Consequences(states=(said,), targets=targets)
+            full = Finding(detector="lane limits", after_s=case.rules.detection.poll_s, words="the buckets are empty")
+            return Consequences(states=(said,), targets=targets, findings=(full,))
 
 
 def _market(effect: Move, case: _Case) -> Consequences:

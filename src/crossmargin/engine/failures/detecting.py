@@ -18,7 +18,15 @@ from crossmargin.market.registry.registry import RegistryView, chain_of
 from crossmargin.scenarios.failures.document import Detection
 
 Detector: TypeAlias = Literal[
-    "supply invariant", "finality monitor", "sequencer feed", "state proof", "peg state", "quorum", "rate cap", "marks"
+    "supply invariant",
+    "finality monitor",
+    "sequencer feed",
+    "state proof",
+    "peg state",
+    "quorum",
+    "rate cap",
+    "lane limits",
+    "marks",
 ]
 CALM_S: Final = 600.0  # of quotes before the event, so that the liquidation clock has its updates
 READINGS: Final = 100  # one a look, which covers all levels of a peg, and as many over the rest of a long event
