@@ -1,7 +1,7 @@
 """What an account's collateral is the sum of: amounts of asset instances at stated prices, as integers.
 
     line     keccak(instance) ‖ amount, 16 bytes ‖ decimals, 1 ‖ price, 16 ‖ weight, 4
-    lines    keccak(0x14 ‖ count, 4 bytes ‖ lines)                 by rising name of the instance, and source
+    lines    keccak(0x14 ‖ count, 4 bytes ‖ lines)                 by rising name of the instance
     counted  ⌊amount · price · weight / (10^decimals · 10⁹)⌋      quanta of money
 
 The amount counts smallest units of the instance, the price quanta of money for a whole unit, the weight billionths that
@@ -72,8 +72,8 @@ def lines_digest(lines: Sequence[CollateralLine]) -> bytes:
 
 def check_sum(lines: Sequence[CollateralLine], collateral: int) -> None:
     """The lines stand in their order and count for the stated collateral."""
-    order = [line_order(line) for line in lines]
-    require(order == sorted(order), Reason.NOT_CANONICAL, "lines", [name for name, *_ in order][:20], "by rising name")
+    order = [line.instance for line in lines]
+    require(order == sorted(order), Reason.NOT_CANONICAL, "lines", order[:20], "by rising name")
     found = sum(counted(line) for line in lines)
     require(found == collateral, Reason.WRONG_VALUE, "collateral", found, f"the stated {collateral}")
 
@@ -102,12 +102,6 @@ def owner_keys(account: str) -> tuple[bytes, ...]:
     except ValueError:
         address = b""
     return (hashed, address, address.rjust(WORD_BYTES, b"\x00")) if len(address) == ADDRESS_BYTES else (hashed,)
-
-
-def line_order(line: CollateralLine) -> tuple[str, int, int]:
-    """By what lines are sorted: instance, then source; those without one stand first."""
-    source = line.source
-    return (line.instance, -1, -1) if source is None else (line.instance, source.proof, source.slot)
 
 
 def _packed(line: CollateralLine) -> bytes:

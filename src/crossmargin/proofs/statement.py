@@ -17,7 +17,7 @@ import numpy as np
 
 from crossmargin.core.errors import InvalidInput
 from crossmargin.proofs.claims import Claim, commit_claims
-from crossmargin.proofs.collateral_lines import CollateralLine, counted, line_order, lines_digest
+from crossmargin.proofs.collateral_lines import CollateralLine, Source, counted, lines_digest
 from crossmargin.proofs.commitments import PnlCommitment, commit_pnl, leaf_content, positions_digests
 from crossmargin.proofs.quantise import IntegerBook, IntegerPnl, worst_losses
 from crossmargin.proofs.trees import NOTHING, Tree, commit_accounts, salt_for
@@ -203,12 +203,7 @@ def commit_epoch(
 
     `secret` (32 bytes) makes the salts; `claims` say what storage collateral was counted from; `lines` [account] what
     it is the sum of. Raises `InvalidInput` for amounts or totals out of range, and `DuplicateName`."""
-    if len(accounts) != book.ptr.size - 1:
-        raise InvalidInput(
-            "accounts", where="epoch", value=len(accounts), limit=f"{book.ptr.size - 1}", remedy="Name each account."
-        )
-    for text in msgspec.structs.astuple(inputs):
-        _word(text)
+    _check_named(accounts, book, inputs)
     losses, worst = worst_losses(book, pnl)
     owed = [max(loss, 0) for loss in losses]
     salts = [salt_for(secret, account) for account in accounts]
@@ -250,6 +245,16 @@ def commit_epoch(
     )
 
 
+def _check_named(accounts: Sequence[str], book: IntegerBook, inputs: Inputs) -> None:
+    """As many names as accounts, and hashes of what went in."""
+    if len(accounts) != book.ptr.size - 1:
+        raise InvalidInput(
+            "accounts", where="epoch", value=len(accounts), limit=f"{book.ptr.size - 1}", remedy="Name each account."
+        )
+    for text in msgspec.structs.astuple(inputs):
+        _word(text)
+
+
 def _lines(
     accounts: Sequence[str], collateral: Sequence[int], lines: Sequence[Sequence[CollateralLine]]
 ) -> tuple[tuple[CollateralLine, ...], ...]:
@@ -265,7 +270,7 @@ def _lines(
             limit=f"the collateral, {list(collateral[:20])}",
             remedy="Add them up.",
         )
-    return tuple(tuple(sorted(part, key=line_order)) for part in lines)
+    return tuple(tuple(sorted(part, key=lambda line: line.instance)) for part in lines)
 
 
 def statement_of(epoch: Epoch, account: str, *, state: Sequence[StateProof] = ()) -> Statement:
@@ -292,6 +297,13 @@ def statement_of(epoch: Epoch, account: str, *, state: Sequence[StateProof] = ()
         lines=epoch.lines[at],
         state=tuple(state),
     )
+
+
+def backed(statement: Statement, place: int, source: Source) -> Statement:
+    """The statement whose line at `place` points at a slot of a state proof; that is no part of what is committed."""
+    lines = list(statement.lines)
+    lines[place] = msgspec.structs.replace(lines[place], source=source)
+    return msgspec.structs.replace(statement, lines=tuple(lines))
 
 
 def state_proof(
