@@ -14,7 +14,8 @@
         two reports  a quorum signed another report of the same epoch
     Then the report is refuted, withdrawals wait for a later one, and the signers' bond is slashed: `reward` of it, in
     1/10,000, to the first challenger to prove it, the rest to `beneficiary`. A challenge without proof loses its bond to the
-    sponsor of the signers. Each one that fails doubles the next bond until one succeeds or a window has passed.
+    sponsor of the signers. Each one that fails doubles the next bond, four times at most, until one succeeds or a
+    window has passed.
 @custom:security Bonds are coins of the chain and are collected, not sent, so no receiver can stand in the way. A proof is taken only
     in a later block than its challenge: who copies it from the public pool has no challenge open. Withdrawals also wait while
     less than `stakeMin` is at stake, since then lying would be free.
@@ -67,7 +68,7 @@ struct Claim:
     path: DynArray[bytes32, 32]
 
 UNIT: constant(uint256) = 10_000
-DOUBLINGS_MAX: constant(uint256) = 16
+DOUBLINGS_MAX: constant(uint256) = 4  # Or a sponsor who lies could first make challenges too dear: failed bonds are his.
 
 attestor: public(immutable(MarginAttestor))
 verifier: public(immutable(MarginVerifier))
@@ -276,7 +277,8 @@ def settle(id: uint256):
         self.collectable[case.challenger] += case.bond
     else:
         self.collectable[sponsor] += case.bond
-        self.failures += 1
+        recent: bool = block.timestamp <= self.lastFailure + staticcall attestor.challengeWindow()
+        self.failures = self.failures + 1 if recent else 1
         self.lastFailure = block.timestamp
         log Failed(id=id, epoch=case.epoch)
 

@@ -10,7 +10,7 @@
     here. An owner is the account `eip155:<home>:0x<address>` (CAIP-10) of the reports, on every chain of the same home.
 
     What is requested leaves `balances` at once, so every report from then on counts the account without it. It is paid out
-    once a report made after the request has outlived its challenge window, and that report and the latest one both show
+    once a report made after the request has outlived its challenge window, lately, and that report and the latest one both show
     the account covered without it: collateral * 10,000 >= worst loss * coverage. So no price is needed here.
 
     Credited is what arrived, whatever was sent. A token that destroys balances is a loss shared by all: while the vault
@@ -38,6 +38,8 @@ event Requested:
 
 event Cancelled:
     id: indexed(uint256)
+    owner: indexed(address)
+    amount: uint256
 
 event Executed:
     id: indexed(uint256)
@@ -56,6 +58,7 @@ struct Request:
 
 AMOUNT_MAX: constant(uint256) = 2**128 - 1  # Products of two amounts stay below 2^256.
 COVERAGE_UNIT: constant(uint256) = 10_000
+ROUNDING: constant(uint256) = 2  # Tokens that count in shares may take a unit or two more than is sent.
 
 balances: public(HashMap[address, uint256])  # Slot 0.
 nonce: public(uint256)  # Requests so far; the next one's id.
@@ -150,7 +153,7 @@ def cancel(id: uint256):
     assert asked.owner == msg.sender, "not the owner's request"
     self.requests[id] = empty(Request)
     self.balances[msg.sender] += asked.amount
-    log Cancelled(id=id)
+    log Cancelled(id=id, owner=asked.owner, amount=asked.amount)
 
 
 @external
@@ -163,8 +166,8 @@ def execute(
     least: uint256,
 ) -> uint256:
     """
-    @notice Pay a request. `head` is a report made after it whose challenge window has passed, `latest` the last report; they
-        may be the same. Returns what was paid; reverts below `least`.
+    @notice Pay a request. `head` is a report made after it whose challenge window passed not long ago, `latest` the last
+        report; they may be the same. Returns what was paid; reverts below `least`.
     """
     asked: Request = self.requests[id]
     assert asked.owner == msg.sender, "not the owner's request"
@@ -172,9 +175,11 @@ def execute(
     assert block.timestamp >= asked.requestedAt + delay, "delay"
     assert not staticcall challenge.frozen(), "frozen"
     accepted: uint256 = self._covered_since(asked, head, leaf)
-    assert block.timestamp > accepted + staticcall attestor.challengeWindow(), "report can still be refuted"
+    refutable: uint256 = accepted + staticcall attestor.challengeWindow()
+    assert block.timestamp > refutable, "report can still be refuted"
     assert convert(latest.epoch, uint256) == staticcall attestor.epoch(), "not the latest report"
     age_max: uint256 = staticcall attestor.ageMax()
+    assert block.timestamp <= refutable + age_max, "report too old"
     assert block.timestamp * 1000 <= convert(latest.asOfMs, uint256) + age_max * 1000, "stale"
     assert self._covered_since(asked, latest, latestLeaf) > 0
     self.requests[id] = empty(Request)
@@ -208,7 +213,7 @@ def _pay(id: uint256, asked: Request, least: uint256) -> uint256:
     self.owed -= asked.amount
     if paid > 0:
         self._call_token(abi_encode(asked.recipient, paid, method_id=method_id("transfer(address,uint256)")))
-        assert self._held() + paid >= before, "more left than was sent"
+        assert self._held() + paid + ROUNDING >= before, "more left than was sent"
     log Executed(id=id, recipient=asked.recipient, amount=asked.amount, paid=paid)
     return paid
 

@@ -45,7 +45,7 @@ struct Change:
     threshold: uint256
     enactableAt: uint256
 
-CHANGE: constant(bytes32) = keccak256("SignerChange(uint256 nonce,bytes32 signers,uint256 threshold)")
+CHANGE: constant(bytes32) = keccak256("SignerChange(uint256 nonce,bytes32 signers,uint256 threshold,uint256 validUntil)")
 WITHDRAWAL: constant(bytes32) = keccak256("SignerChangeWithdrawal(uint256 nonce)")
 ANCHOR: constant(bytes32) = keccak256("Anchor(address anchors,uint256 chainId,bytes32 blockHash)")
 VERSION_UNIT: constant(uint256) = 2**64
@@ -170,11 +170,13 @@ def anchor(anchors: address, chainId: uint256, blockHash: bytes32, signatures: B
 
 
 @external
-def propose(signers: DynArray[address, 32], needed: uint256, signatures: Bytes[2080]):
+def propose(signers: DynArray[address, 32], needed: uint256, validUntil: uint256, signatures: Bytes[2080]):
     """
     @notice Announce other signers, who take over after the timelock; it replaces a change that was announced before.
+    @param validUntil When the signatures lapse, Unix seconds: what was signed once cannot be kept for a bad day.
     """
-    structure: bytes32 = keccak256(abi_encode(CHANGE, self.nonce, keccak256(abi_encode(signers)), needed))
+    assert block.timestamp <= validUntil, "lapsed"
+    structure: bytes32 = keccak256(abi_encode(CHANGE, self.nonce, keccak256(abi_encode(signers)), needed, validUntil))
     quorum._check(self.version, report._digest(structure), signatures)
     enactable: uint256 = block.timestamp + timelock
     self.proposed = Change(signers=signers, threshold=needed, enactableAt=enactable)

@@ -196,13 +196,16 @@ def test_totals_that_are_not_the_trees_open_nothing(system: System):
 def test_signers_change_by_quorum_and_after_the_timelock(system: System):
     attestor, others = system.attestor, by_address(system.chain.keys[4:8])
     addresses = [address_of(key) for key in others]
-    signed = {"nonce": 0, "domain": system.domain}
+    until_s = system.now_s() + 1_000
+    signed = {"nonce": 0, "valid_until_s": until_s, "domain": system.domain}
     two = sign_change(addresses, 3, keys=system.signers[:2], **signed)
-    assert attestor.refuses(system.challenger, "propose", addresses, 3, two) == "too few signatures"
+    assert attestor.refuses(system.challenger, "propose", addresses, 3, until_s, two) == "too few signatures"
     three = sign_change(addresses, 3, keys=system.signers[:3], **signed)
-    assert attestor.refuses(system.challenger, "propose", addresses, 4, three) in UNSIGNED
-    attestor.do(system.challenger, "propose", addresses, 3, three)
-    assert attestor.refuses(system.challenger, "propose", addresses, 3, three) in UNSIGNED
+    assert attestor.refuses(system.challenger, "propose", addresses, 4, until_s, three) in UNSIGNED
+    assert attestor.refuses(system.challenger, "propose", addresses, 3, until_s + 1, three) in UNSIGNED
+    assert attestor.refuses(system.challenger, "propose", addresses, 3, system.now_s(), three) == "lapsed"
+    attestor.do(system.challenger, "propose", addresses, 3, until_s, three)
+    assert attestor.refuses(system.challenger, "propose", addresses, 3, until_s, three) in UNSIGNED
     assert attestor.refuses(system.challenger, "enact") == "timelock"
     before = system.report(AMOUNTS)
     system.wait(made.TIMELOCK_S)
@@ -219,13 +222,9 @@ def test_signers_change_by_quorum_and_after_the_timelock(system: System):
 
 def test_a_change_is_withdrawn_by_quorum(system: System):
     attestor, addresses = system.attestor, [address_of(key) for key in system.signers[:3]]
-    attestor.do(
-        system.challenger,
-        "propose",
-        addresses,
-        2,
-        sign_change(addresses, 2, nonce=0, keys=system.signers[:3], domain=system.domain),
-    )
+    until_s, signed = system.now_s() + 100, {"keys": system.signers[:3], "domain": system.domain}
+    change = sign_change(addresses, 2, nonce=0, valid_until_s=until_s, **signed)
+    attestor.do(system.challenger, "propose", addresses, 2, until_s, change)
     old = sign_withdrawal(nonce=0, keys=system.signers[:3], domain=system.domain)
     assert attestor.refuses(system.challenger, "withdrawChange", old) in UNSIGNED
     attestor.do(

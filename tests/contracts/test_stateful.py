@@ -67,7 +67,10 @@ class Model:
             and report.collateral[asked.owner] >= report.losses[asked.owner]
             for report in (one, last)
         )
-        timely = now_s >= max(self.paused_until_s, asked.at_s + made.DELAY_S) and now_s > one.accepted_s + made.WINDOW_S
+        timely = (
+            now_s >= max(self.paused_until_s, asked.at_s + made.DELAY_S)
+            and 0 < now_s - one.accepted_s - made.WINDOW_S <= made.AGE_S
+        )
         fresh = last is self.reports[-1] and now_s * 1000 <= last.as_of_ms + made.AGE_S * 1000
         return covered and timely and fresh and not self.frozen()
 

@@ -127,11 +127,19 @@ def test_a_withdrawal_waits_its_delay():
         assert made.undeployable_vault(system, coverage=9_999) == "coverage"
 
 
+def test_a_report_from_long_ago_pays_nothing(system: System):
+    system.fund(1_000)
+    number, first, _ = ripe(system)
+    system.wait(made.AGE_S)
+    last = system.report({system.account(): (500, 600)})
+    assert system.vault.refuses(system.depositor, "execute", *system.execution(number, first, last)) == "report too old"
+
+
 def test_a_stale_report_pays_nothing(system: System):
     system.fund(1_000)
-    number, first, last = ripe(system)
+    number, _, last = ripe(system)
     system.wait(made.AGE_S)
-    assert system.vault.refuses(system.depositor, "execute", *system.execution(number, first, last)) == "stale"
+    assert system.vault.refuses(system.depositor, "execute", *system.execution(number, last, last)) == "stale"
 
 
 def test_leaves_of_others_pay_nothing(system: System):
@@ -194,8 +202,8 @@ def test_a_pause_delays_and_ends(system: System):
     assert system.vault.refuses(system.guardian, "pause") == "paused before"
     system.wait(100)
     assert system.vault.refuses(system.guardian, "pause") == "paused before"
-    last = system.report({system.account(): (500, 600)})
-    system.vault.do(system.depositor, "execute", *system.execution(number, first, last))
+    newest = system.report({system.account(): (500, 600)})
+    system.vault.do(system.depositor, "execute", *system.execution(number, last, newest))
     system.wait(made.PAUSE_S)
     system.vault.do(system.guardian, "pause")
 
@@ -203,11 +211,12 @@ def test_a_pause_delays_and_ends(system: System):
 def test_signers_who_change_do_not_stop_a_withdrawal(system: System):
     system.fund(1_000)
     addresses = [address_of(key) for key in system.signers[2:]]
-    signatures = sign_change(addresses, 2, nonce=0, keys=system.signers[:3], domain=system.domain)
-    system.attestor.do(system.challenger, "propose", addresses, 2, signatures)
+    signed = {"nonce": 0, "valid_until_s": 2**40, "keys": system.signers[:3], "domain": system.domain}
+    system.attestor.do(system.challenger, "propose", addresses, 2, 2**40, sign_change(addresses, 2, **signed))
+    system.wait(made.TIMELOCK_S - made.WINDOW_S)
     number = system.request(400)
     first = system.report({system.account(): (500, 600)})
-    system.wait(made.TIMELOCK_S)
+    system.wait(made.WINDOW_S + 1)
     system.attestor.do(system.challenger, "enact")
     last = system.epoch({system.account(): (500, 600)})
     system.submit(last, system.signers[2:4])

@@ -35,14 +35,19 @@ def sign_head(head: Head, keys: Sequence[bytes], domain: Domain) -> bytes:
 
 
 def sign_change(
-    signers: Sequence[bytes], threshold: int, *, nonce: int, keys: Sequence[bytes], domain: Domain
+    signers: Sequence[bytes], threshold: int, *, nonce: int, valid_until_s: int, keys: Sequence[bytes], domain: Domain
 ) -> bytes:
     """The signatures of `MarginAttestor.propose`: other signers, by rising address, and how many must sign."""
     listed = (32).to_bytes(32, "big") + len(signers).to_bytes(32, "big")
     listed += b"".join([signer.rjust(32, b"\x00") for signer in signers])
     structure = struct_hash(
         "SignerChange",
-        [("uint256", "nonce", nonce), ("bytes32", "signers", keccak(listed)), ("uint256", "threshold", threshold)],
+        [
+            ("uint256", "nonce", nonce),
+            ("bytes32", "signers", keccak(listed)),
+            ("uint256", "threshold", threshold),
+            ("uint256", "validUntil", valid_until_s),
+        ],
     )
     return sign_digest(typed_digest(domain, structure), keys)
 
