@@ -38,8 +38,9 @@ def position_lots(s: dict[str, Any]) -> None:
 
 
 def row_quanta(s: dict[str, Any]) -> None:
-    """A kinder risk row: nothing moves in the first scenario."""
-    s["rows"][0]["quanta"] = "0x" + "00" * 8 + s["rows"][0]["quanta"][18:]
+    """One risk row by some quanta in the worst scenario."""
+    last = 2 + 16 * (s["worst"]["index"] + 1) - 1
+    s["rows"][0]["quanta"] = other_digit(s["rows"][0]["quanta"], last)
 
 
 def label(s: dict[str, Any]) -> None:

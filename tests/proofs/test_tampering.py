@@ -30,7 +30,7 @@ def test_every_edit_is_refused_where_it_was_made():
         "worst loss": "account and totals, worst loss",
         "collateral": "account and totals, collateral",
         "lots of a position": "account and totals, worst loss",
-        "quanta of a row": "rows of R",
+        "quanta of a row": "rows of R, worst loss",
         "label of the worst scenario": "worst scenario",
         "neighbour on a path": "account and totals",
         "totals of all accounts": "head, account and totals",
