@@ -130,9 +130,9 @@ def _parts(sums: uint256) -> (uint256, uint256):
 @internal
 @pure
 def _added(one: uint256, other: uint256) -> uint256:
-    low: uint256 = unsafe_add(one & (2**SUM_BITS - 1), other & (2**SUM_BITS - 1))
-    assert low >> SUM_BITS == 0, "overflow"
-    return ((one >> SUM_BITS) + (other >> SUM_BITS) << SUM_BITS) | low
+    first: uint256 = unsafe_add(one >> SUM_BITS, other >> SUM_BITS)
+    second: uint256 = unsafe_add(one & (2**SUM_BITS - 1), other & (2**SUM_BITS - 1))
+    return self._sums(first, second)
 
 
 @internal

@@ -271,6 +271,7 @@ def _value_inside(child: bytes32, key: uint256, before: Step) -> Bytes[32]:
         path_size: uint256 = size
         is_list, prefix, size = rlp._head(word << unsafe_mul(8, at))
         if branch or unsafe_add(at, unsafe_add(prefix, size)) != unsafe_sub(word >> 248, LIST - 1):
+            assert depth < NIBBLES, "malformed"
             word = self._child_inside(word, (key >> unsafe_sub(252, unsafe_mul(4, depth))) & 15)
             depth = unsafe_add(depth, 1)
             if word == 0:

@@ -223,6 +223,19 @@ def test_a_false_leaf_is_opened_and_refuted():
     assert (stated, loss) == (good.losses[0] // 2, good.losses[0])
 
 
+@pytest.mark.parametrize("column", [0, 1])
+def test_totals_beyond_128_bits_are_refused(column):
+    """A neighbour whose sum wraps the total round to less: nobody who builds such a tree is believed."""
+    known = made.epoch()
+    statement = statement_of(known, "empty")
+    beside = bytearray(bytes.fromhex(statement.path[0][2:]))
+    place = slice(32 + 16 * column, 48 + 16 * column)
+    stated = int(statement.collateral if column else statement.worst_loss) or 1
+    beside[place] = (2**128 - stated).to_bytes(16, "big")
+    grown = made.replaced(statement, worst_loss="1", path=("0x" + beside.hex(), *statement.path[1:]))
+    assert contract().refuses_to_say("marginOf", *margin_arguments(grown)) == "overflow"
+
+
 def desk(positions: int, scenarios: int, rows: int, accounts: int) -> Statement:
     """One of many accounts with full rows."""
     rng = np.random.default_rng(0)
