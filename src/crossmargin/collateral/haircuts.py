@@ -86,20 +86,24 @@ def recognise(
         own_value = steps.value
         sized = own_value * (1.0 - width)
         kept = 1.0 - np.where(by_rule, _haircut(sized, key, asset, table, rules), 0.0)
-        before = sized * kept
-        lost = own_value - before
-        steps.value = before
+        steps.value = sized * kept
+        lost = own_value - steps.value
         token_haircuts(steps, kept, by_rule, known, instrument, rules.tokens)
         registry_caps(steps, pool, known, instrument, rules.tokens)
         pending_credits(steps, pool, known, instrument, rules.tokens)
         capped = steps.value * _caps(steps.value, pool, asset, table.chain[instrument], table, snapshot, rules)
         steps.take(capped, "liquidity", refused=True, why=Reason.CAP)
-        free = tally(pool, debt, 0 if other is None else len(other)) + (0.0 if other is None else other)
-        bridge_caps(steps, pool, known, instrument, free, rules.caps.bridge)
+        rest = tally(pool, debt, 0 if other is None else len(other)) + (0.0 if other is None else other)
+        bridge_caps(steps, pool, known, instrument, rest, rules.caps.bridge)
         return _assembled(gross, debt, own_value, lost, steps)
     held = np.maximum(gross, 0.0) * (1.0 - width)
     counted = held * (1.0 - np.where(by_rule, _haircut(held, key, asset, table, rules), 0.0))
     recognised = counted * _caps(counted, pool, asset, table.chain[instrument], table, snapshot, rules)
+    return _plain(gross, counted, debt, recognised)
+
+
+def _plain(gross: FloatArray, counted: FloatArray, debt: FloatArray, recognised: FloatArray) -> Recognised:
+    """The columns of holdings without chains: all that haircuts take is price, all that caps take liquidity."""
     taken, capped, none = frozen(gross - counted - debt), frozen(counted - recognised), frozen(np.zeros(len(gross)))
     return Recognised(
         gross=frozen(gross),
@@ -122,18 +126,18 @@ def _assembled(
     gross: FloatArray, debt: FloatArray, own_value: FloatArray, lost: FloatArray, steps: Steps
 ) -> Recognised:
     """The columns of holdings that went through all steps; `lost` [holding] is what price and size took off."""
-    recognised = steps.value + debt
+    recognised, liquidity = steps.value + debt, steps.taken["liquidity"]
     price = lost + np.minimum(gross, 0.0) - debt
     return Recognised(
         gross=frozen(gross),
-        haircut=frozen(gross - recognised - steps.liquidity),
-        capped=frozen(steps.liquidity),
+        haircut=frozen(gross - recognised - liquidity),
+        capped=frozen(liquidity),
         recognised=frozen(recognised),
         price=frozen(price),
-        peg=frozen(steps.peg),
-        backing=frozen(steps.backing),
-        finality=frozen(steps.finality),
-        liquidity=frozen(steps.liquidity),
+        peg=frozen(steps.taken["peg"]),
+        backing=frozen(steps.taken["backing"]),
+        finality=frozen(steps.taken["finality"]),
+        liquidity=frozen(liquidity),
         pending=frozen(steps.pending),
         refused=frozen(steps.refused),
         own_value=frozen(own_value),

@@ -7,6 +7,7 @@ for the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,37 +15,37 @@ from crossmargin.collateral.document import TokenHaircuts
 from crossmargin.collateral.tokens import Reason, Tokens
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, tally
 
+PARTS: Final = ("peg", "backing", "finality", "liquidity")
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Steps:
     """What still counts of each holding, `value` [holding], and what was taken off so far, by part and by kind.
 
-    `peg`, `backing`, `finality` and `liquidity` add up to all that is taken here; `pending` may count later, `refused`
-    does not count at all.
+    `taken` has a column for each of `PARTS`, which add up to all that is taken here; of that `pending` may count later
+    and `refused` does not count at all.
     """
 
     value: FloatArray
     reason: IndexArray
-    peg: FloatArray
-    backing: FloatArray
-    finality: FloatArray
-    liquidity: FloatArray
+    taken: dict[str, FloatArray]
     pending: FloatArray
     refused: FloatArray
 
     @staticmethod
     def of(value: FloatArray, reason: IndexArray) -> Steps:
         """Nothing taken off `value` yet."""
-        names = ("peg", "backing", "finality", "liquidity", "pending", "refused")
-        return Steps(value=value, reason=reason.copy(), **{name: np.zeros(len(value)) for name in names})
+        none = np.zeros(len(value))
+        parts = dict.fromkeys(PARTS, none)
+        return Steps(value=value, reason=reason.copy(), taken=parts, pending=none, refused=none)
 
     def take(self, left: FloatArray, part: str, *, refused: BoolArray | bool = False, why: int = 0) -> None:
         """Let `left` [holding] count, and book the rest under `part`; `why` holds where anything was taken."""
-        taken = self.value - left
-        setattr(self, part, getattr(self, part) + taken)
-        self.refused = self.refused + np.where(refused, taken, 0.0)
+        gone = self.value - left
+        self.taken[part] = self.taken[part] + gone
+        self.refused = self.refused + np.where(refused, gone, 0.0)
         if why:
-            self.reason |= np.where(taken > 0.0, why, 0).astype(np.int32)
+            self.reason |= np.where(gone > 0.0, why, 0).astype(np.int32)
         self.value = left
 
 
