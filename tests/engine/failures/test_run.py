@@ -54,6 +54,14 @@ def test_prices_that_are_wrong_alone_liquidate_nobody(world, asset):
     _, lines = run(world, "X6", "D05", "D03", "D06", "X7", holdings=[(asset, amount, ARBITRUM)])
     for line in lines.values():
         assert line.liquidations == 0, line.id
+        assert line.requirement_usd == 0.0, line.id
+
+
+def test_new_risk_takes_the_worst_price_at_once(world):
+    """The same wrong prices, which liquidate nobody, stop an account at its limit from adding to its risk."""
+    amount = barely(world, "wstETH", ARBITRUM)
+    _, lines = run(world, "X6", "D03", "X7", holdings=[("wstETH", amount, ARBITRUM)])
+    assert all(line.call_usd > 0.0 and line.accounts[0].status == "restricted" for line in lines.values())
 
 
 def test_a_real_fall_liquidates_the_same_account(world):

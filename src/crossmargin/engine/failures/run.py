@@ -175,18 +175,22 @@ class _Desk:
     def _new_risk(
         self, failure: Failure, found: Consequences, rules: Rules
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """What is called, what waiting may cost, and what initial margin grows by [account], USD."""
+        """What is called, what waiting may cost, and what initial margin grows by [account], USD.
+
+        What is held is priced at the worst that is credible, what is owed and required at what is settled."""
         result, shares = self.after(found.cautious), found.shares
+        required = self.after(found.settled).pools.initial
         counted = np.maximum(result.holdings.recognised, 0.0)
         usable = (1.0 - shares["gone"]) * (1.0 - shares["frozen"])
         more = np.minimum(np.maximum(result.holdings.haircut, 0.0) * shares["haircut"], counted)
-        taken = counted - np.maximum(counted - more, 0.0) * usable
+        left = result.pools.equity - self._by_pool(counted - (counted - more) * usable)
+        before = self.base.pools
+        short = np.maximum(required - left, 0.0) - np.maximum(before.initial - before.equity, 0.0)
         wait = rules.detection.gap_deviations * self._daily_vol() * np.sqrt(failure.duration_s[1] / DAY_S)
         gap = self._by_pool(counted * (1.0 - shares["gone"]) * shares["waiting"] * np.minimum(wait, 1.0))
-        missing = _missing(result, self._by_pool(taken)) - _missing(self.base, np.zeros(len(gap)))
-        short = np.maximum(missing, 0.0)
-        grown = result.pools.initial - self.base.pools.initial
-        return self.base.by_account(short), self.base.by_account(gap), self.base.by_account(grown)
+        totals = (np.maximum(short, 0.0), gap, required - before.initial)
+        called, waiting, grown = (self.base.by_account(x) for x in totals)
+        return called, waiting, grown
 
     def _settled(self, found: Consequences) -> IndexArray:
         """The status of each pool by what liquidations are measured by [pool]."""
@@ -214,8 +218,3 @@ def _daily_vol(snapshot: Snapshot, asset: str) -> float:
         return 0.0
     liquidity = snapshot.underlyings[reference].liquidity
     return liquidity.daily_vol if liquidity is not None else 0.0
-
-
-def _missing(result: MarginResult, taken: FloatArray) -> FloatArray:
-    """What each pool lacks for its initial margin [pool]."""
-    return np.maximum(result.pools.initial - (result.pools.equity - taken), 0.0)
