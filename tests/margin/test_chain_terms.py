@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+import crossmargin as xm
 from crossmargin.core.finality import Health
 from crossmargin.margin.chain_terms import CHAIN_TERMS, Held, arriving, bridge_failure, late, transfers, unavailable
 from crossmargin.margin.document import Factor
@@ -29,7 +30,7 @@ from tests.chain_books import (
     pool,
 )
 from tests.chain_books import registry as records
-from tests.margin.desk import BTC_PERP, plain_model
+from tests.margin.desk import BTC_PERP, CALL, plain_model
 
 FREE = records(share=0.9)
 WEEK_S = 7 * 86_400.0
@@ -161,3 +162,46 @@ def test_collateral_on_a_chain_that_fails_is_left_out_of_that_scenario():
     r = pnl(found.book.table, found.snapshot, down).values[found.book.holdings.instrument, 0]
     assert r == pytest.approx([-1.0, -1.0])
     assert found.snapshot.chains.health(ROLLUP) == Health.HEALTHY
+
+
+@given(st.floats(0.0, 50.0), st.floats(-40.0, 40.0))
+@settings(max_examples=20, deadline=None)
+def test_an_order_check_knows_the_terms_of_chains(size: float, more: float):
+    """`WhatIf.after` is what margining the changed account says: bridges carry a share of an equity that moved too."""
+    said = chains(needed_on=HOME, tokens=SLOW)
+    found = pool(holding(USDC, 500.0), holding(USDC_ROLLUP, 1e3), holding(BRIDGED, 1e4), said=said, positions={
+        BTC_PERP.id: size, CALL.id: 1.0,
+    })  # fmt: skip
+    model = found.result.plan.model
+    asked = xm.what_if(found.book, found.snapshot, model, account="desk").after({CALL.id: more, BTC_PERP.id: more})
+    told = xm.simulate(found.book, found.snapshot, model, account="desk", add={CALL.id: more, BTC_PERP.id: more}).after
+    assert asked.equity.sum() == pytest.approx(told.equity_usd, rel=1e-9, abs=1e-6)
+    assert asked.initial.sum() == pytest.approx(told.initial_usd, rel=1e-9, abs=1e-6)
+
+
+def test_explain_says_what_each_token_asks_for():
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, positions={BTC_PERP.id: 10.0})
+    told = xm.explain(found.book, found.snapshot, found.result.plan.model, account="desk")
+    shares = {share.name: share.marginal_usd for share in told.by_token}
+    assert shares[f"USDC.{BRIDGED}"] == pytest.approx(630.0)
+    terms = {term.name: term.initial for term in told.account.pools[0].terms}
+    assert terms["bridge"] == pytest.approx(630.0)
+    kinds = {(s.kind, s.name): s.recognised_usd for s in told.account.standings}
+    assert kinds["bridge", "three"] == pytest.approx(850.0)
+    assert kinds["chain", HOME] == pytest.approx(1e6)
+
+
+def test_a_report_says_why_a_token_counts_for_less():
+    said = chains(backing={"three": 0.9}, health={ROLLUP: "lagging"})
+    found = pool(holding(BRIDGED, 1000.0, level="included"), said=said, known=FREE)
+    line = xm.margin_report(found.result).accounts[0].pools[0].collateral[0]
+    assert line.token is not None
+    assert line.token.reasons == (
+        "less is locked at home than was issued",
+        "it came over a bridge",
+        "it is not final yet",
+        "its chain is late with final blocks",
+    )
+    assert line.token.backing_usd == pytest.approx(100.0 + 135.0)
+    assert line.token.pending_usd == pytest.approx(765.0)
+    assert xm.margin_report(found.result).provenance.registry_hash == FREE.sha256

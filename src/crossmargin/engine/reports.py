@@ -316,7 +316,8 @@ class RiskArray(_Part, frozen=True, kw_only=True):
 
 
 class ExplainReport(_Part, frozen=True, kw_only=True):
-    """Everything about one account; `by_group` are the shares of its groups in the whole."""
+    """Everything about one account; `by_group` are the shares of its groups in the whole, `by_token` those of its
+    collateral on chains."""
 
     provenance: Provenance
     account: AccountReport
@@ -328,6 +329,7 @@ class ExplainReport(_Part, frozen=True, kw_only=True):
     spot_curves: tuple[SpotCurve, ...]
     risk_arrays: tuple[RiskArray, ...]
     change: Change | None = None
+    by_token: tuple[Share, ...] = ()
 
 
 class StressReport(_Part, frozen=True, kw_only=True):

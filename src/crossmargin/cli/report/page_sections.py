@@ -35,7 +35,7 @@ from crossmargin.cli.sentences import (
     reachable,
     worst_cell,
 )
-from crossmargin.cli.tokens.page import token_cards
+from crossmargin.cli.tokens.page import token_cards, token_share_card
 from crossmargin.cli.wording import (
     Column,
     chain_name,
@@ -219,6 +219,8 @@ def causes(report: ExplainReport) -> Section:
             if len(shares) > 1:
                 parts.append(_attribution_figure(group.id, what, shares, share_whole(report)))
     cards = [_positions_card(group) for group in report.groups if group.positions]
+    if report.by_token:
+        cards.append(token_share_card(report.by_token))
     return Section("causes", "Who causes it", join((columns_of(*parts), *cards)))
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crossmargin.cli.report.page_parts import card, table
 from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.tokens.words import (
+    ASKED,
+    ASKED_TITLE,
     COUNTED,
     KINDS,
     STANDINGS,
     WAYS,
+    asked_rows,
     counted_row,
     counted_total,
     standing_rows,
@@ -16,7 +21,12 @@ from crossmargin.cli.tokens.words import (
     way_row,
     why,
 )
-from crossmargin.engine.reports import AccountReport
+from crossmargin.engine.reports import AccountReport, Share
+
+
+def token_share_card(shares: Sequence[Share]) -> Markup:
+    """What each token adds to the requirement."""
+    return card(table(ASKED_TITLE, ASKED, asked_rows(shares)))
 
 
 def token_cards(account: AccountReport) -> Markup:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 
 from crossmargin.cli.table_parts import Row, prose, table
 from crossmargin.cli.tokens.words import (
+    ASKED,
+    ASKED_TITLE,
     COUNTED,
     KINDS,
     STANDINGS,
     WAYS,
+    asked_rows,
     counted_row,
     counted_total,
     standing_rows,
@@ -19,7 +22,14 @@ from crossmargin.cli.tokens.words import (
     way_row,
     why,
 )
-from crossmargin.engine.reports import AccountReport
+from crossmargin.engine.reports import AccountReport, Share
+
+
+def token_share_table(shares: Sequence[Share]) -> Iterator[RenderableType]:
+    """What each token adds to the requirement, where there are any."""
+    if shares:
+        rows: list[Row] = [list(row) for row in asked_rows(shares)]
+        yield table(ASKED_TITLE, ASKED, rows)
 
 
 def token_tables(account: AccountReport) -> Iterator[RenderableType]:

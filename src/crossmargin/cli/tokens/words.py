@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from crossmargin.cli.wording import Column, chain_name, percent, price, quantity, trimmed, usd
-from crossmargin.engine.reports import AccountReport, CollateralLine
+from crossmargin.engine.reports import AccountReport, CollateralLine, Share
 from crossmargin.engine.token_reports import Standing, StandingKind, TokenLine
 
+ASKED: Final = (Column("token", words=True), Column("initial, with − without"))
+ASKED_TITLE: Final = "What each token on a chain adds to the requirement, USD"
 COUNTED: Final = (
     Column("token", words=True),
     Column("level", words=True),
@@ -138,6 +140,11 @@ def _standing_row(s: Standing, whole: float) -> list[str]:
     name = chain_name(s.name) or "off-chain" if s.kind == "chain" else s.name
     figures = (s.gross_usd, s.recognised_usd, s.pending_usd, s.refused_usd)
     return [name, *map(usd, figures), percent(s.recognised_usd / whole) if whole > 0.0 else ""]
+
+
+def asked_rows(shares: Sequence[Share]) -> list[list[str]]:
+    """The margin with each token minus without it; what spares margin is below zero."""
+    return [[share.name, usd(share.marginal_usd)] for share in shares]
 
 
 def seconds(time_s: float) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.engine.accounts import account_report, provenance
-from crossmargin.engine.explaining.attribution import euler_shares, explain_groups, group_shares
+from crossmargin.engine.explaining.attribution import euler_shares, explain_groups, group_shares, token_shares
 from crossmargin.engine.explaining.change import Previous, change
 from crossmargin.engine.explaining.curves import risk_arrays, spot_curves
 from crossmargin.engine.explaining.distance import distances, edge_of, frontier
@@ -63,6 +63,7 @@ def explain(
         spot_curves=spot_curves(alone, snapshot, ready.scenarios.rules, by_risk),
         risk_arrays=risk_arrays(alone, snapshot, ready.scenarios.rules, by_risk),
         change=moved,
+        by_token=token_shares(what, result),
     )
 
 
