@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from crossmargin.accounts.cascade import CascadeRules
 from crossmargin.adapters.own_packs.document import CaseDocument, PackDocument
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
@@ -20,6 +21,7 @@ from crossmargin.scenarios.failures.document import FailureLibrary
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "book": BookDocument,
+    "cascade": CascadeRules,
     "case": CaseDocument,
     "failures": FailureLibrary,
     "market": MarketDocument,

@@ -61,6 +61,7 @@ class Document(StrEnum):
     """What has a schema."""
 
     BOOK = "book"
+    CASCADE = "cascade"
     CASE = "case"
     FAILURES = "failures"
     MARKET = "market"
