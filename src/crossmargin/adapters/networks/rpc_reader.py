@@ -61,7 +61,7 @@ class RpcReader:
 
     def _logs(self, wanted: dict[str, str], address: bytes) -> tuple[Log, ...]:
         named = wanted | ({"address": hexed(address)} if address else {})
-        return self._read("eth_getLogs", lambda found: tuple(log_of(log) for log in found), named)
+        return self._read("eth_getLogs", _log_list, named)
 
     def _read(self, method: str, form: Callable[[Any], T], *parameters: Any) -> T:
         found = self.rpc.ask(method, *parameters)
@@ -98,6 +98,12 @@ def _proof(address: bytes, slots: Sequence[int], found: Mapping[str, Any]) -> Ac
             SlotProof(slot=slot, value=value, nodes=nodes) for slot, (value, nodes) in zip(slots, paths, strict=True)
         ),
     )
+
+
+def _log_list(found: Any) -> tuple[Log, ...]:
+    if not isinstance(found, list):  # An empty object is no list of no events.
+        raise TypeError("no list")
+    return tuple(log_of(log) for log in found)
 
 
 def log_of(found: Mapping[str, Any]) -> Log:
