@@ -5,7 +5,7 @@ from scipy.optimize import least_squares
 
 from benchmarks.case import Bar, Case, Contender
 from crossmargin.market.fit import build_chain
-from tests.market.chains import NOW_NS, known_chain
+from tests.market.option_chains import NOW_NS, known_chain
 
 DAYS = (1, 2, 3, 4, 9, 16, 23, 58, 86, 177, 268, 330, 360)
 STRIKES = 35

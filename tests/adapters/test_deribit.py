@@ -9,7 +9,7 @@ import pytest
 from crossmargin.adapters.deribit import SNAPSHOT_COLUMNS, json_chains, read_chains, snapshot_chains
 from crossmargin.core.errors import InvalidInput, MissingFactors, UnreadableFile
 from crossmargin.market.fit import build_chain
-from tests.market.chains import known_chain
+from tests.market.option_chains import known_chain
 
 MADE = known_chain(days=(7, 30), deviations=np.linspace(-1.5, 1.5, 7))
 QUOTES = MADE.quotes

@@ -11,7 +11,7 @@ from crossmargin.core.errors import InvalidInput, UnfitMarket, UnknownName
 from crossmargin.market.arbitrage import examine
 from crossmargin.market.curve import RateCurve
 from crossmargin.market.fit import build_chain
-from tests.market.chains import known_chain
+from tests.market.option_chains import known_chain
 
 RATES = RateCurve(tenor_years=np.array([1.0]), rate=np.array([0.03]))
 DAY = dt.datetime(2024, 1, 5, tzinfo=dt.UTC)

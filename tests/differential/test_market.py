@@ -11,7 +11,7 @@ from crossmargin.market.forwards import fit_forwards
 from crossmargin.market.implied import implied_total_vol, unit_price
 from spec.market import forwards as plain_forwards
 from spec.market import svi as plain
-from tests.market.chains import NOW_NS, known_chain, with_value
+from tests.market.option_chains import NOW_NS, known_chain, with_value
 
 moneyness = st.floats(-3.0, 3.0)
 smiles = st.tuples(

@@ -10,7 +10,7 @@ from crossmargin.market.arbitrage import examine, require_free
 from crossmargin.market.fit import build_chain
 from crossmargin.market.implied import unit_price
 from crossmargin.market.svi import total_variance
-from tests.market.chains import NOW_NS, SHAPE, known_chain
+from tests.market.option_chains import NOW_NS, SHAPE, known_chain
 
 FREE = SHAPE.smiles(0.36 * np.array([0.01, 0.1, 1.0]))
 

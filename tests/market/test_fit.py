@@ -14,7 +14,7 @@ from crossmargin.market.curve import RateCurve
 from crossmargin.market.fit import FittedChain, build_chain
 from crossmargin.market.smiles import FitSettings
 from crossmargin.market.svi import total_variance
-from tests.market.chains import NOW_NS, SHAPE, KnownChain, known_chain, with_rows, with_value
+from tests.market.option_chains import NOW_NS, SHAPE, KnownChain, known_chain, with_rows, with_value
 
 RATES = RateCurve(tenor_years=np.array([1.0]), rate=np.array([0.05]))
 

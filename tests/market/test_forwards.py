@@ -11,7 +11,7 @@ from crossmargin.core.arrays import frozen
 from crossmargin.market.curve import RateCurve
 from crossmargin.market.forwards import Forwards, fit_forwards
 from crossmargin.market.quotes import ChainQuotes, FutureQuotes
-from tests.market.chains import NOW_NS, KnownChain, known_chain, with_value
+from tests.market.option_chains import NOW_NS, KnownChain, known_chain, with_value
 
 FIVE_PERCENT = RateCurve(tenor_years=np.array([1.0]), rate=np.array([0.05]))
 ALL = slice(None)

@@ -8,7 +8,7 @@ from crossmargin.market import ssvi
 from crossmargin.market.arbitrage import examine
 from crossmargin.market.joint import Targets, constraint_grid, fit_jointly
 from crossmargin.market.svi import total_variance
-from tests.market.chains import SHAPE
+from tests.market.option_chains import SHAPE
 
 TENOR = np.array([0.01, 0.05, 0.25, 1.0])
 STEPS = np.linspace(-2.5, 2.5, 15)

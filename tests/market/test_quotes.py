@@ -8,7 +8,7 @@ import pytest
 from crossmargin.core.errors import DuplicateName, ExpiredInstrument, InvalidInput, UnfitMarket
 from crossmargin.market.fit import build_chain
 from crossmargin.market.quotes import FutureQuotes, require_sound
-from tests.market.chains import NOW_NS, known_chain, with_rows, with_value
+from tests.market.option_chains import NOW_NS, known_chain, with_rows, with_value
 
 QUOTES = known_chain().quotes
 

@@ -9,7 +9,7 @@ import pytest
 from crossmargin.cli.markets.smile_svg import smile_chart, surface_chart, variance_chart
 from crossmargin.core.instant import format_expiry_code
 from crossmargin.market.fit import build_chain
-from tests.market.chains import NOW_NS, known_chain, with_rows, with_value
+from tests.market.option_chains import NOW_NS, known_chain, with_rows, with_value
 
 SVG = "{http://www.w3.org/2000/svg}"
 
