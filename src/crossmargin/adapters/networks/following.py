@@ -1,8 +1,8 @@
 """Following a chain: what many endpoints agree on becomes steps of a journal, and the journal is kept on disk.
 
-A poll asks for the head that a quorum has, goes back by parent hashes to a block that the journal knows, takes the
-events of each block by its hash from a quorum again, and last the final block. A reorg needs nothing of its own: the
-way back ends at an older block. What cannot be agreed on now is left for the next poll, and nothing is lost with it.
+A poll asks for the final block and for the head that a quorum has, goes back from the head by parent hashes to a block
+that the journal knows, and takes the events of each block by its hash from a quorum again. A reorg needs nothing of its
+own: the way back ends at an older block. What cannot be agreed on now is left for the next poll, and nothing is lost.
 """
 
 from __future__ import annotations
