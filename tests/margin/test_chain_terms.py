@@ -35,24 +35,27 @@ from tests.margin.desk import BTC_PERP, CALL, plain_model
 FREE = records(share=0.9)
 WEEK_S = 7 * 86_400.0
 SHAKY = replace(plain_model().grid, stable_peg=0.02)  # stable coins fall by two percent in a scenario
+NEEDED = {BTC_PERP.id: 1e6}  # they can lose 20 million: all that is held is needed
 SLOW = {USDC_ROLLUP: {"transfer": Transfer(route="exit", p50_s=WEEK_S, p95_s=WEEK_S, cost_usd=5.0, cost_bps=10.0)}}
 
 
 def test_the_two_bridges_that_cost_most_fail_together():
     """Each holding loses 78 % for each bridge behind it; what its haircut took off is not lost again."""
-    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), holding(THIN, 1000.0), known=FREE)
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), holding(THIN, 1000.0), known=FREE, positions=NEEDED)
     assert found.term("bridge") == pytest.approx((780.0 - 150.0) + (780.0 - 400.0))
-    hopped = pool(holding(USDC, 1e6), holding(HOPPED, 1000.0), known=FREE)
+    hopped = pool(holding(USDC, 1e6), holding(HOPPED, 1000.0), known=FREE, positions=NEEDED)
     assert hopped.term("bridge") == pytest.approx((1.0 - 0.22**2) * 1000.0 - 490.0)
-    alone = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE)
+    alone = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, positions=NEEDED)
     assert alone.term("bridge") == pytest.approx(630.0)
-    assert alone.result.pools.initial[0] == pytest.approx(630.0)
+    assert alone.result.pools.initial[0] == pytest.approx(20e6 + 630.0)
 
 
 def test_what_does_not_count_cannot_be_lost():
-    assert pool(holding(USDC, 1e6), holding(FORGED, 1e5), known=FREE).term("bridge") == 0.0
+    assert pool(holding(USDC, 1e6), holding(FORGED, 1e5), known=FREE, positions=NEEDED).term("bridge") == 0.0
     closed = chains(closed={"three": "exploited"})
-    assert pool(holding(USDC, 1e6), holding(BRIDGED, 1e5), said=closed, known=FREE).term("bridge") == 0.0
+    assert (
+        pool(holding(USDC, 1e6), holding(BRIDGED, 1e5), said=closed, known=FREE, positions=NEEDED).term("bridge") == 0.0
+    )
 
 
 def test_collateral_that_arrives_late_is_charged_for_the_time_beyond_the_scan():
@@ -69,24 +72,36 @@ def test_collateral_that_arrives_late_is_charged_for_the_time_beyond_the_scan():
 
 def test_a_halt_is_charged_before_it_comes_and_taken_off_while_it_lasts():
     """Half a percent of the two percent that stable coins fall by; over a day, which the scan's horizon is."""
-    works = pool(holding(USDC_ROLLUP, 1e5), grid=SHAKY)
+    works = pool(holding(USDC_ROLLUP, 1e5), grid=SHAKY, positions=NEEDED)
     assert works.term("availability") == pytest.approx(0.005 * 2_000.0)
-    halted = pool(holding(USDC_ROLLUP, 1e5), said=chains(health={ROLLUP: "halted"}), grid=SHAKY)
+    halted = pool(holding(USDC_ROLLUP, 1e5), said=chains(health={ROLLUP: "halted"}), grid=SHAKY, positions=NEEDED)
     assert halted.term("availability") == 0.0
     assert halted.column("finality") == pytest.approx([2_000.0])
     assert works.column("finality") == [0.0]
 
 
 def test_a_haircut_that_covers_a_halt_is_not_asked_for_again():
-    assert pool(holding(USDC, 1e6), holding(BRIDGED, 1e4), known=FREE, grid=SHAKY).term("availability") == (
-        pytest.approx(pool(holding(USDC, 1e6), grid=SHAKY).term("availability"))
-    )
+    plain = pool(holding(USDC, 1e6), grid=SHAKY, positions=NEEDED)
+    bridged = pool(holding(USDC, 1e6), holding(BRIDGED, 1e4), known=FREE, grid=SHAKY, positions=NEEDED)
+    assert plain.term("availability") == pytest.approx(0.005 * 20_000.0)
+    assert bridged.term("availability") == pytest.approx(plain.term("availability"))
+
+
+@given(st.floats(0.1, 2000.0))
+@settings(max_examples=30, deadline=None)
+def test_who_meets_the_requirement_survives_the_failure_and_who_only_stores_needs_nothing(size: float):
+    held = (holding(USDC, 1000.0), holding(BRIDGED, 2000.0))
+    found = pool(*held, known=FREE, positions={BTC_PERP.id: size})
+    equity, asked = float(found.result.pools.equity[0]), float(found.result.pools.initial[0])
+    lost, scan = 0.78 * 2000.0 - 300.0, 20.0 * size
+    assert (equity >= asked - 1e-9) == (equity - lost >= scan - 1e-9) or math.isclose(equity - lost, scan)
+    assert pool(*held, known=FREE).result.pools.initial[0] == 0.0
 
 
 def test_factors_say_how_much_of_a_term_counts():
     terms = replace(plain_model().chains, bridge=Factor(initial=2.0, maintenance=0.5))
-    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, chains=terms).result.pools
-    assert (found.initial[0], found.maintenance[0]) == (pytest.approx(1260.0), pytest.approx(315.0))
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, positions=NEEDED, chains=terms).result.pools
+    assert (found.initial[0], found.maintenance[0]) == (pytest.approx(20e6 + 1260.0), pytest.approx(20e6 + 315.0))
 
 
 HELD = st.lists(
@@ -180,7 +195,7 @@ def test_an_order_check_knows_the_terms_of_chains(size: float, more: float):
 
 
 def test_explain_says_what_each_token_asks_for():
-    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, positions={BTC_PERP.id: 10.0})
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), known=FREE, positions=NEEDED)
     told = xm.explain(found.book, found.snapshot, found.result.plan.model, account="desk")
     shares = {share.name: share.marginal_usd for share in told.by_token}
     assert shares[f"USDC.{BRIDGED}"] == pytest.approx(630.0)

@@ -83,10 +83,17 @@ def shortfall(
     taken_off = tally(owner, lost_at_most - recognised.recognised, pools)
     covered = tally(book.group_pool, groups.covered, pools)
     beyond = np.maximum(joint - covered - taken_off, 0.0)
-    left = worth - beyond
+    return np.where(np.diff(book.holdings.ptr) > 0, needed_part(beyond, covered, worth), 0.0)
+
+
+def needed_part(lost: FloatArray, covered: FloatArray, worth: FloatArray) -> FloatArray:
+    """The part of a loss of what is held that positions need [pool], USD: x · min(1, covered / (worth − x)).
+
+    Nothing where no position's loss is covered.
+    """
+    left = worth - lost
     share = np.where(left > covered, covered / np.where(left > covered, left, 1.0), 1.0)
-    is_needed = (covered > 0.0) & (np.diff(book.holdings.ptr) > 0)
-    return np.asarray(np.where(is_needed, beyond * share, 0.0))
+    return np.asarray(np.where(covered > 0.0, lost * share, 0.0))
 
 
 def inside_scenarios(book: Book, ready: Plan) -> BoolArray:
@@ -121,11 +128,18 @@ def chain_factors(model: ModelDocument) -> tuple[Factor, ...]:
 
 
 def chain_terms_of(
-    book: Book, ready: Plan, groups: Requirements, recognised: Recognised, contained: FloatArray
+    book: Book,
+    ready: Plan,
+    groups: Requirements,
+    recognised: Recognised,
+    worth: FloatArray,
+    contained: FloatArray,
 ) -> FloatArray:
     """The terms of chains of each pool before their factors [pool, term], USD.
 
-    `contained` [pool] is what the requirement already holds of bridges that fail.
+    `contained` [pool] is what the requirement already holds of bridges that fail. As with collateral that falls with
+    the book (`shortfall`), a loss x of bridges or of chains that stand still counts as far as positions need what is
+    left: x · min(1, covered / (worth − x)).
     """
     pools, risk, lines = len(book.pools), ready.chain_risk, book.holdings
     terms = np.zeros((pools, len(CHAIN_TERMS)))
@@ -139,10 +153,12 @@ def chain_terms_of(
         value=np.where(credit, recognised.own_value, 0.0),
         recognised=np.where(credit, recognised.recognised, 0.0),
     )
-    used = arriving(held, risk, tally(book.group_pool, groups.covered, pools))
-    terms[:, 0] = np.maximum(bridge_failure(held, risk, pools) - contained, 0.0)
+    covered = tally(book.group_pool, groups.covered, pools)
+    used = arriving(held, risk, covered)
+    failed = np.maximum(bridge_failure(held, risk, pools) - contained, 0.0)
+    terms[:, 0] = needed_part(failed, covered, worth)
     terms[:, 1] = late(used, held, risk, pools)
-    terms[:, 2] = unavailable(held, risk, ready.terms.matrix, ready.model, pools)
+    terms[:, 2] = needed_part(unavailable(held, risk, ready.terms.matrix, ready.model, pools), covered, worth)
     terms[:, 3] = transfers(used, held, risk, pools)
     return terms
 

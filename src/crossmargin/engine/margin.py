@@ -167,7 +167,7 @@ def _pool_figures(
     worth = collateral + unpaid + position_worth(book, ready.terms)
     wrong_way = wrong_way_of(book, ready, groups, recognised, worth, inside, threads)
     contained = contained_failures(book, ready, groups, recognised, worth, inside, wrong_way)
-    chains = chain_terms_of(book, ready, groups, recognised, contained)
+    chains = chain_terms_of(book, ready, groups, recognised, worth, contained)
     initial, maintenance = pool_requirement(book, ready, groups, wrong_way, chains)
     figures = PoolFigures(
         collateral=frozen(collateral),

@@ -122,7 +122,7 @@ class WhatIf:
         wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, counted, worth, joint))
         after = replace(book, positions=_lines_of(held, book))
         contained = contained_failures(after, ready, groups, counted, worth, self.inside, wrong_way)
-        chains = chain_terms_of(book, ready, groups, counted, contained)
+        chains = chain_terms_of(book, ready, groups, counted, worth, contained)
         initial, maintenance = pool_requirement(book, ready, groups, wrong_way, chains)
         ratio = margin_ratio(equity, maintenance)
         return Answer(equity=equity, initial=initial, maintenance=maintenance, margin_ratio=ratio, groups=groups)
