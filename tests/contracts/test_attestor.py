@@ -114,6 +114,15 @@ def test_what_is_signed_for_elsewhere_is_refused(system: System, change: dict[st
     assert refused(system, epoch, submission(system, epoch, domain=elsewhere)[1]) in UNSIGNED
 
 
+def test_a_report_of_one_chain_is_refused_on_another(system: System):
+    with open_backend("pyevm", chain_id=10) as chain:
+        twin = made.build(chain)
+        assert twin.attestor.address == system.attestor.address
+        epoch = twin.epoch(AMOUNTS)
+        assert refused(twin, epoch, submission(system, epoch)[1]) in UNSIGNED
+        twin.submit(epoch)
+
+
 def test_a_report_changed_after_it_was_signed_is_refused(system: System):
     epoch = system.epoch(AMOUNTS)
     _, signatures = submission(system, epoch)

@@ -79,7 +79,7 @@ def checks(system: System, statement: Statement) -> tuple[Check, ...]:
     known = Trusted(
         head=head_digest(statement.head),
         anchors={chain: [system.chain.block("latest").hash]},
-        vaults={f"{chain}:0x{system.vault.address.hex()}": instance(system)},
+        vaults={f"{chain}:0x{system.vault.address.hex()}": (instance(system), 0)},
     )
     return verify(msgspec.json.decode(msgspec.json.encode(statement), type=Statement), known)
 

@@ -321,7 +321,9 @@ def test_a_second_proof_has_its_bond_back_and_no_more(system: System):
         system.challenge.refuses(system.depositor, "open", head_argument(epoch.head), value=made.BOND)
         == "refuted before"
     )
+    system.challenge.do(system.sponsor, "addStake", value=made.STAKE)
     system.challenge.do(system.depositor, "refuteLoss", second, *shown)
+    assert system.challenge.ask("stake") == made.STAKE
     system.challenge.do(system.depositor, "settle", third)
     assert system.challenge.ask("collectable", address_of(system.depositor)) == made.BOND
     assert system.challenge.ask("collectable", address_of(system.challenger)) == made.STAKE // 2 + 2 * made.BOND
