@@ -84,12 +84,12 @@ def test_a_changed_statement_is_not_believed(made, tmp_path):
 def test_collateral_is_checked_against_anchors_and_vaults(tmp_path):
     path = tmp_path / "maker.json"
     write_statement(path, statement_of(epoch(), "maker", state=[backing()]))
-    held = f"eip155:1:0x{vault().address.hex()}={TOKEN}"
+    held = f"eip155:1:0x{vault().address.hex()}={TOKEN}@2"
     given = ("--anchor", f"eip155:1=0x{vault().anchor.hex()}", "--vault", held)
     code, found = checked(path, *given)
     assert code == 0
     assert {row.check.split(" of ")[0] for row in found.checks if row.outcome == "not checked"} == {"head", "backing"}
-    for wrong in (("--anchor", f"eip155:1=0x{'00' * 32}"), ("--vault", f"eip155:1:{CONTRACT}={TOKEN}")):
+    for wrong in (("--anchor", f"eip155:1=0x{'00' * 32}"), ("--vault", f"eip155:1:{CONTRACT}={TOKEN}@2")):
         assert checked(path, *wrong)[0] == 1
 
 
@@ -111,6 +111,8 @@ def test_a_head_that_was_signed_for_a_contract(tmp_path):
         ("--anchor", "eip155:1"),
         ("--anchor", "eip155:1=0x12"),
         ("--vault", "=x"),
+        ("--vault", f"eip155:1:{CONTRACT}={TOKEN}"),
+        ("--vault", f"eip155:1:{CONTRACT}={TOKEN}@-1"),
         ("--attestor", "solana:1:0x00"),
         ("--attestor", "eip155:1:0x00"),
     ],

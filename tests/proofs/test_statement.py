@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crossmargin.core.errors import DuplicateName, InvalidInput
 from crossmargin.proofs.checking import Trusted, is_good, verify
-from crossmargin.proofs.collateral_lines import WEIGHT_ONE, CollateralLine, Source, counted
+from crossmargin.proofs.collateral_lines import WEIGHT_ONE, CollateralLine, Source, counted, owner_keys
 from crossmargin.proofs.commitments import positions_digest, positions_digests
 from crossmargin.proofs.keccak import keccak
 from crossmargin.proofs.quantise import quantise_pnl, quantise_positions
@@ -25,6 +25,7 @@ from crossmargin.proofs.statement import (
     Epoch,
     Inputs,
     Statement,
+    backed,
     commit_epoch,
     head_digest,
     state_proof,
@@ -111,7 +112,7 @@ def backing() -> Any:
 
 
 def trusted() -> Trusted:
-    held = {f"eip155:1:0x{vault().address.hex()}": TOKEN}
+    held = {f"eip155:1:0x{vault().address.hex()}": (TOKEN, 2)}
     return Trusted(head=head_digest(epoch().head), anchors={"eip155:1": [vault().anchor]}, vaults=held)
 
 
@@ -225,6 +226,14 @@ def borrowed_slot(good: Statement) -> Statement:
     return replaced(good, lines=(msgspec.structs.replace(token, source=source), coin))
 
 
+def slot_twice(good: Statement) -> Statement:
+    """The same slot once more, by a second proof of it."""
+    token, coin = good.lines
+    again = msgspec.structs.replace(token.source, proof=1)
+    lines = (token, msgspec.structs.replace(token, source=again), coin)
+    return replaced(good, lines=lines, state=(*good.state, *good.state))
+
+
 def line_twice(good: Statement) -> Statement:
     return replaced(good, lines=(*good.lines, good.lines[-1]))
 
@@ -264,6 +273,7 @@ def unused_node(good: Statement) -> Statement:
         (dearer_line, {"account and totals", "collateral"}),
         (without_lines, {"account and totals"}),
         (borrowed_slot, {"backing"}),
+        (slot_twice, {"account and totals", "collateral"}),
         (line_twice, {"account and totals", "collateral"}),
         (richer_slot, {"state"}),
         (other_block, {"state", "anchor"}),
@@ -336,6 +346,43 @@ def test_a_statement_of_another_epoch_fails():
     good = statement_of(epoch(), "hedger")
     assert failing(good, Trusted(head=bytes(32))) == {"head"}
     assert failing(good, Trusted(head=head_digest(epoch().head), domain=Domain(chain_id=5))) == {"head"}
+
+
+def test_one_slot_backs_one_line_even_of_an_honest_leaf():
+    """Two equal lines are committed, and each points at its own proof of one slot."""
+    twice = [[lines()[0][1]] * 2, *lines()[1:]]
+    known = epoch()
+    made = commit_epoch(
+        epoch=7,
+        as_of_ms=1,
+        inputs=INPUTS,
+        pnl=known.pnl,
+        book=known.book,
+        accounts=ACCOUNTS,
+        collateral=[sum(map(counted, part)) for part in twice],
+        secret=bytes(32),
+        lines=twice,
+    )
+    statement = statement_of(made, "maker", state=[backing(), backing()])
+    source = statement.lines[1].source
+    assert source is not None
+    second = backed(statement, 1, msgspec.structs.replace(source, proof=1))
+    assert failing(second, Trusted()) == {"collateral"}
+
+
+def test_another_mapping_of_a_known_vault_is_not_its_balances():
+    """Of allowances, say: the owner writes there what he likes."""
+    held = {f"eip155:1:0x{vault().address.hex()}": (TOKEN, 3)}
+    assert failing(statement_of(epoch(), "maker", state=[backing()]), Trusted(vaults=held)) == {"vault"}
+
+
+def test_an_address_is_the_key_of_one_account_alone():
+    """Whoever else ends with that address, on another chain or with another word before it, does not own its slot."""
+    address = bytes(range(20))
+    named = f"0x{address.hex()}"
+    assert address in owner_keys(f"eip155:1:{named}", "eip155:1")
+    for other in (f"eip155:10:{named}", named, f"desk:{named}", f"eip155:1:{named.upper()}", f"x:eip155:1:{named}"):
+        assert owner_keys(other, "eip155:1") == (keccak(other.encode()),)
 
 
 def test_reasons_are_typed():

@@ -42,13 +42,14 @@ class Check:
 class Trusted:
     """What the outsider knows from elsewhere: the digest of the head, and final block hashes by chain (CAIP-2).
 
-    `vaults` are contracts (CAIP-10) and the asset instance (CAIP-19) that each is known to hold. Once any block hash is
-    given, a proof on a chain without one fails; once any vault is, a line from another."""
+    `vaults` are contracts (CAIP-10) with the asset instance (CAIP-19) that each is known to hold, and the slot of the
+    mapping that says for whom: another mapping, such as of allowances, may hold what anybody writes there. Once any
+    block hash is given, a proof on a chain without one fails; once any vault is, a line from another."""
 
     head: bytes | None = None
     domain: Domain = field(default_factory=Domain)
     anchors: Mapping[str, Collection[bytes]] = field(default_factory=dict)
-    vaults: Mapping[str, str] = field(default_factory=dict)
+    vaults: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def verify(statement: Statement, trusted: Trusted | None = None) -> tuple[Check, ...]:
@@ -190,7 +191,8 @@ def _check_lines(statement: Statement) -> None:
     stated = _integer(statement.collateral, 0, SUM_LIMIT, "collateral")
     if statement.lines:
         check_sum(statement.lines, stated)
-        shown = [(line.source.proof, line.source.slot) for line in statement.lines if line.source is not None]
+        sources = [_source(line, statement) for line in statement.lines if line.source is not None]
+        shown = [(proof.chain, proof.address, slot) for proof, slot, _ in sources]
         require(len(set(shown)) == len(shown), Reason.WRONG_VALUE, "lines", shown[:20], "a slot for each")
 
 
@@ -222,11 +224,12 @@ def _check_backing(line: CollateralLine, statement: Statement) -> None:
 
 
 def _check_vault(line: CollateralLine, statement: Statement, known: Trusted) -> None:
-    """The contract is one that the outsider knows to hold this instance."""
+    """The contract is one that the outsider knows to hold this instance, for whom the mapping says."""
     proof, _, _ = _source(line, statement)
-    vault = f"{proof.chain}:{proof.address}"
+    assert line.source is not None, "the caller has looked"
+    vault, shown = f"{proof.chain}:{proof.address}", (line.instance, line.source.mapping)
     held = known.vaults.get(vault, "nothing")
-    require(held == line.instance, Reason.WRONG_VALUE, f"vault {vault}", held, f"known to hold {line.instance}")
+    require(held == shown, Reason.WRONG_VALUE, f"vault {vault}", shown, f"as it is known, {held}")
 
 
 def _check_proof(proof: StateProof, known: Trusted) -> list[Check]:

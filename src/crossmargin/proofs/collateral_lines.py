@@ -13,6 +13,7 @@ coins cannot back two accounts or two lines.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -84,7 +85,7 @@ def check_source(line: CollateralLine, account: str, *, chain: str, slot: int, p
     assert source is not None, "the caller has looked"
     require(line.instance.startswith(f"{chain}/"), Reason.WRONG_VALUE, where, chain, "the chain of the instance")
     keys = [_key(text, where) for text in source.keys]
-    owned = any(key in owner_keys(account) for key in keys)
+    owned = any(key in owner_keys(account, chain) for key in keys)
     require(owned, Reason.WRONG_VALUE, where, source.keys, f"a key that is the account's own, {account!r}")
     require(0 <= source.mapping < 1 << 256, Reason.MALFORMED, where, source.mapping, "a slot in 256 bits")
     found = mapping_slot(source.mapping, keys, layout=source.layout)
@@ -93,15 +94,13 @@ def check_source(line: CollateralLine, account: str, *, chain: str, slot: int, p
     require(amount <= proven, Reason.WRONG_VALUE, where, amount, f"at most the proven {proven}")
 
 
-def owner_keys(account: str) -> tuple[bytes, ...]:
-    """The keys that are an account's own: keccak of its id, and the address that ends it where it is CAIP-10."""
-    hashed = keccak(account.encode())
-    tail = account.rpartition(":")[2]
-    try:
-        address = bytes.fromhex(tail.removeprefix("0x")) if tail.startswith("0x") else b""
-    except ValueError:
-        address = b""
-    return (hashed, address, address.rjust(WORD_BYTES, b"\x00")) if len(address) == ADDRESS_BYTES else (hashed,)
+def owner_keys(account: str, chain: str) -> tuple[bytes, ...]:
+    """The keys that are an account's own: keccak of its id, and its address where its id is CAIP-10 on that chain."""
+    hashed, form = keccak(account.encode()), re.fullmatch(re.escape(chain) + ":0x([0-9a-f]{40})", account)
+    if form is None:
+        return (hashed,)
+    address = bytes.fromhex(form[1])
+    return hashed, address, address.rjust(WORD_BYTES, b"\x00")
 
 
 def _packed(line: CollateralLine) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from crossmargin.adapters.files import read_book, read_market, read_model
 from crossmargin.adapters.statements import read_secret, read_statement, statement_name, write_statement
@@ -21,6 +22,9 @@ from crossmargin.proofs.checking import Trusted
 from crossmargin.proofs.checking import verify as verify_statement
 from crossmargin.proofs.statement import head_digest, statement_of
 from crossmargin.proofs.typed_hash import Domain
+
+_VAULT: Final = "CHAIN:ADDRESS=INSTANCE@SLOT"
+_SLOT_DIGITS_MAX: Final = 78  # Of 2²⁵⁶.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,16 @@ def trusted_of(asked: Asked) -> Trusted:
     for chain, text in _pairs(asked.anchors, "--anchor", "CHAIN=HASH"):
         anchors.setdefault(chain, []).append(_hash(text, "--anchor"))
     head = None if asked.head is None else _hash(asked.head, "--head")
-    vaults = {vault.lower(): held for vault, held in _pairs(asked.vaults, "--vault", "CHAIN:ADDRESS=INSTANCE")}
+    vaults = {vault.lower(): _held(text) for vault, text in _pairs(asked.vaults, "--vault", _VAULT)}
     return Trusted(head=head, domain=_domain(asked.attestor), anchors=anchors, vaults=vaults)
+
+
+def _held(text: str) -> tuple[str, int]:
+    """`INSTANCE@SLOT`: what a vault holds, and the slot of the mapping that says for whom."""
+    instance, at, slot = text.rpartition("@")
+    if not at or not instance or not (slot.isascii() and slot.isdecimal()) or len(slot) > _SLOT_DIGITS_MAX:
+        raise _malformed("--vault", text, _VAULT)
+    return instance, int(slot)
 
 
 def _domain(attestor: str | None) -> Domain:

@@ -32,7 +32,8 @@ _AnchorOption: TypeAlias = Annotated[
 _VaultOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="A contract that you know to hold an asset; may stand many times.", metavar="CHAIN:ADDRESS=INSTANCE"
+        help="A contract that you know to hold an asset, and the slot of its mapping by owner; may stand many times.",
+        metavar="CHAIN:ADDRESS=INSTANCE@SLOT",
     ),
 ]
 _AttestorOption: TypeAlias = Annotated[

@@ -31,7 +31,7 @@ _LEFT_OUT: Final[dict[str, str]] = {
     "collateral": "what the collateral is made of: it is stated without lines",
     "anchor": "whether the block is of the chain and final: no --anchor was given",
     "backing": "whether this is there: it is claimed, no state proof shows it",
-    "vault": "whether the contract holds this asset: no --vault was given",
+    "vault": "whether the contract holds this asset, and in that mapping: no --vault was given",
 }
 
 
