@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import random
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -12,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.core.errors import DuplicateName, InvalidInput
+from crossmargin.core.errors import DuplicateName, InvalidInput, NotProved
 from crossmargin.proofs.checking import Trusted, is_good, verify
-from crossmargin.proofs.collateral_lines import WEIGHT_ONE, CollateralLine, Source, counted, owner_keys
+from crossmargin.proofs.collateral_lines import WEIGHT_ONE, CollateralLine, Source, check_source, counted, owner_keys
 from crossmargin.proofs.commitments import positions_digest, positions_digests
 from crossmargin.proofs.keccak import keccak
 from crossmargin.proofs.quantise import quantise_pnl, quantise_positions
@@ -226,6 +227,13 @@ def borrowed_slot(good: Statement) -> Statement:
     return replaced(good, lines=(msgspec.structs.replace(token, source=source), coin))
 
 
+def other_token(good: Statement) -> Statement:
+    """The slot of a token of the account's own making, in a vault of many."""
+    token, coin = good.lines
+    source = msgspec.structs.replace(token.source, keys=(token.source.keys[0], "0x" + "bb" * 20))
+    return replaced(good, lines=(msgspec.structs.replace(token, source=source), coin))
+
+
 def slot_twice(good: Statement) -> Statement:
     """The same slot once more, by a second proof of it."""
     token, coin = good.lines
@@ -273,6 +281,7 @@ def unused_node(good: Statement) -> Statement:
         (dearer_line, {"account and totals", "collateral"}),
         (without_lines, {"account and totals"}),
         (borrowed_slot, {"backing"}),
+        (other_token, {"backing"}),
         (slot_twice, {"account and totals", "collateral"}),
         (line_twice, {"account and totals", "collateral"}),
         (richer_slot, {"state"}),
@@ -383,6 +392,29 @@ def test_an_address_is_the_key_of_one_account_alone():
     assert address in owner_keys(f"eip155:1:{named}", "eip155:1")
     for other in (f"eip155:10:{named}", named, f"desk:{named}", f"eip155:1:{named.upper()}", f"x:eip155:1:{named}"):
         assert owner_keys(other, "eip155:1") == (keccak(other.encode()),)
+
+
+@pytest.mark.parametrize(
+    ("keys", "holds"),
+    [
+        (["own"], True),
+        (["own", "token"], True),
+        (["token", "own"], True),
+        (["own", "other"], False),
+        (["other", "own", "token"], False),
+        (["own", "own"], False),
+        (["token"], False),
+        ([], False),
+    ],
+)
+def test_a_slot_is_keyed_by_the_account_and_at_most_the_token(keys, holds):
+    named = {"own": keccak(b"maker"), "token": bytes.fromhex("aa" * 20), "other": bytes.fromhex("bb" * 20)}
+    chosen = [named[key] for key in keys]
+    source = Source(proof=0, slot=0, mapping=2, keys=tuple("0x" + key.hex() for key in chosen), layout="solidity")
+    slot = mapping_slot(2, chosen, layout="solidity")
+    stated, named = line(TOKEN, 5, source), {"chain": "eip155:1", "slot": slot, "proven": 5}
+    with nullcontext() if holds else pytest.raises(NotProved, match="wrong value"):
+        check_source(stated, "maker", **named)
 
 
 def test_reasons_are_typed():

@@ -7,8 +7,8 @@
 The amount counts smallest units of the instance, the price quanta of money for a whole unit, the weight billionths that
 are left after haircuts and caps. The digest of the lines enters the account's leaf, so the collateral in it is not a
 number alone: it has parts, and a part may point at the slot of a state proof that holds the amount. Such a slot has to
-be the account's own: it is keyed by the account, and by the token unless the contract is the token, so that the same
-coins cannot back two accounts or two lines.
+be the account's own: it is keyed by the account, and by nothing else but the token, so that the same coins cannot back
+two accounts or two lines.
 """
 
 from __future__ import annotations
@@ -85,8 +85,10 @@ def check_source(line: CollateralLine, account: str, *, chain: str, slot: int, p
     assert source is not None, "the caller has looked"
     require(line.instance.startswith(f"{chain}/"), Reason.WRONG_VALUE, where, chain, "the chain of the instance")
     keys = [_key(text, where) for text in source.keys]
-    owned = any(key in owner_keys(account, chain) for key in keys)
-    require(owned, Reason.WRONG_VALUE, where, source.keys, f"a key that is the account's own, {account!r}")
+    others = [key for key in keys if key not in owner_keys(account, chain)]
+    owned = len(keys) - len(others) == 1 and set(others) <= set(token_keys(line.instance)) and len(others) <= 1
+    limit = f"a key that is the account's own, {account!r}, and at most that of the token beside it"
+    require(owned, Reason.WRONG_VALUE, where, source.keys, limit)
     require(0 <= source.mapping < 1 << 256, Reason.MALFORMED, where, source.mapping, "a slot in 256 bits")
     found = mapping_slot(source.mapping, keys, layout=source.layout)
     require(found == slot, Reason.WRONG_VALUE, where, f"{slot:#x}", f"the slot of its keys, {found:#x}")
@@ -101,6 +103,12 @@ def owner_keys(account: str, chain: str) -> tuple[bytes, ...]:
         return (hashed,)
     address = bytes.fromhex(form[1])
     return hashed, address, address.rjust(WORD_BYTES, b"\x00")
+
+
+def token_keys(instance: str) -> tuple[bytes, ...]:
+    """The keys of an ERC-20 instance in a mapping by token: its address, as it is and padded."""
+    form = re.fullmatch(r".+/erc20:0x([0-9a-f]{40})", instance)
+    return () if form is None else (bytes.fromhex(form[1]), bytes.fromhex(form[1]).rjust(WORD_BYTES, b"\x00"))
 
 
 def _packed(line: CollateralLine) -> bytes:
