@@ -11,4 +11,4 @@ def test_the_table_of_the_page_is_what_is_measured():
     found = measured()
     assert stated.keys() == found.keys()
     for name, gas in found.items():
-        assert abs(stated[name] - gas) <= gas // 100, f"{name} takes {gas}: run python -m tests.contracts.gas"
+        assert abs(stated[name] - gas) <= 3 * gas // 100, f"{name} takes {gas}: run python -m tests.contracts.gas"
