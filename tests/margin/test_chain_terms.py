@@ -1,5 +1,6 @@
 """What chains add to a requirement: each term binding, by hand, and what must hold for every pool."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -11,10 +12,13 @@ from msgspec.structs import replace
 
 import crossmargin as xm
 from crossmargin.core.finality import Health
+from crossmargin.engine.plan import replan
 from crossmargin.margin.chain_terms import CHAIN_TERMS, Held, arriving, bridge_failure, late, transfers, unavailable
-from crossmargin.margin.document import Factor
+from crossmargin.margin.document import Factor, WrongWay
 from crossmargin.market.representations.document import Transfer
 from crossmargin.portfolio.document import Holding
+from crossmargin.scenarios.scenario_set import Scenario, collect, concat
+from crossmargin.valuation.pnl import pnl
 from tests.chain_books import (
     BRIDGED,
     FORGED,
@@ -169,9 +173,6 @@ def test_a_pool_without_chains_has_no_such_term():
 
 def test_collateral_on_a_chain_that_fails_is_left_out_of_that_scenario():
     """The wrong-way term sees it: a column that moves the chain takes all that stands there."""
-    from crossmargin.scenarios.scenario_set import Scenario, collect
-    from crossmargin.valuation.pnl import pnl
-
     found = pool(holding(USDC_ROLLUP, 1000.0), holding(BRIDGED, 1000.0))
     down = collect([Scenario(label="down", family="chain", shocks={f"chain:{ROLLUP}": -1.0})])
     r = pnl(found.book.table, found.snapshot, down).values[found.book.holdings.instrument, 0]
@@ -220,3 +221,37 @@ def test_a_report_says_why_a_token_counts_for_less():
     assert line.token.backing_usd == pytest.approx(100.0 + 135.0)
     assert line.token.pending_usd == pytest.approx(765.0)
     assert xm.margin_report(found.result).provenance.registry_hash == FREE.sha256
+
+
+@pytest.mark.parametrize("charged", [1.0, 0.0])
+def test_a_bridge_that_fails_in_the_scenarios_is_asked_for_once(charged: float):
+    """The joint column loses 780 of which the haircut took 150 and the scan covers 20: x = 610, of 1,850 held.
+
+    The wrong-way term asks for x · 20/(1,850 − x), so that of 630 · 20/(1,850 − 630) only the rest is left.
+    """
+    model = {"wrong_way": WrongWay(factor=Factor(initial=charged, maintenance=charged))}
+    found = pool(holding(USDC, 1000.0), holding(BRIDGED, 1000.0), known=FREE, positions={BTC_PERP.id: 1.0}, **model)
+    ready = found.result.plan
+    column = Scenario(label="three fails", family="bridge", shocks={"backing:three": -0.78})
+    fails = collect([column], rules=ready.scenarios.rules)
+    wide = replan(dataclasses.replace(ready, scenarios=concat(ready.scenarios, fails)), found.snapshot)
+    again = xm.margin(found.book, found.snapshot, ready.model, prepared=wide)
+    wrong, bridge = 610.0 * 20.0 / (1850.0 - 610.0), 630.0 * 20.0 / (1850.0 - 630.0)
+    assert again.pools.wrong_way[0] == pytest.approx(wrong)
+    assert again.pools.chain_terms[0, 0] == pytest.approx(bridge - charged * wrong)
+    assert found.term("bridge") == pytest.approx(bridge)
+
+
+def test_collateral_inside_scenarios_that_move_its_bridge_takes_no_haircut_for_it():
+    inside = replace(plain_model().collateral, mode="scenario")
+    lines = (holding(USDC, 1000.0), holding(BRIDGED, 1000.0))
+    found = pool(*lines, known=FREE, positions={BTC_PERP.id: 1.0}, collateral=inside)
+    ready = found.result.plan
+    column = Scenario(label="three fails", family="bridge", shocks={"backing:three": -0.78})
+    fails = collect([column], rules=ready.scenarios.rules)
+    wide = replan(dataclasses.replace(ready, scenarios=concat(ready.scenarios, fails)), found.snapshot)
+    again = xm.margin(found.book, found.snapshot, ready.model, prepared=wide)
+    assert sum(found.column("recognised")) == pytest.approx(1850.0)
+    assert float(again.pools.collateral[0]) == pytest.approx(2000.0)
+    assert again.groups.scan_loss[0] == pytest.approx(780.0)
+    assert again.pools.chain_terms[0, 0] <= 780.0 - 760.0 + 1e-9

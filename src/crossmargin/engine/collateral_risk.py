@@ -155,8 +155,8 @@ def chain_terms_of(
     )
     covered = tally(book.group_pool, groups.covered, pools)
     used = arriving(held, risk, covered)
-    failed = np.maximum(bridge_failure(held, risk, pools) - contained, 0.0)
-    terms[:, 0] = needed_part(failed, covered, worth)
+    failed = needed_part(bridge_failure(held, risk, pools), covered, worth)
+    terms[:, 0] = np.maximum(failed - contained, 0.0)
     terms[:, 1] = late(used, held, risk, pools)
     terms[:, 2] = needed_part(unavailable(held, risk, ready.terms.matrix, ready.model, pools), covered, worth)
     terms[:, 3] = transfers(used, held, risk, pools)
@@ -175,7 +175,7 @@ def contained_failures(
     """What the requirement already holds of bridges that fail [pool], USD.
 
     The scan of collateral inside the scenarios, elsewhere the wrong-way term: each less what it would be without the
-    columns that move the backing of a bridge.
+    columns that move the backing of a bridge, and as far as its factor charges it.
     """
     none, matrix = np.zeros(len(book.pools)), ready.terms.matrix
     chains, columns = ready.snapshot.chains, ready.scenarios
@@ -195,4 +195,6 @@ def contained_failures(
     found = scan(positions, book.orders, fewer, terms.exposure, terms.table, choice)
     scanned = tally(book.group_pool, groups.scan_loss - found.regular, len(book.pools))
     less = wrong_way_of(book, calm, groups, recognised, worth, inside, 1)
-    return np.asarray(np.maximum(np.where(inside, scanned, wrong_way - less), 0.0))
+    charged = [min(factor.maintenance, 1.0) for factor in (ready.model.scan, ready.model.wrong_way.factor)]
+    held = np.where(inside, charged[0] * scanned, charged[1] * (wrong_way - less))
+    return np.asarray(np.maximum(held, 0.0))
