@@ -1,0 +1,1 @@
+"""Prices as their sources send them, in bytes, to quotes for the gates."""

@@ -1,0 +1,239 @@
+"""Pyth's updates as Hermes sends them, verified: a quorum of routers over a Merkle root, and the price under it.
+
+`/v2/updates/price/latest` answers `parsed`, which nobody signed, and `binary`, which the contract takes. A price is
+quoted from `binary`; where `parsed` says another, neither is believed.
+
+Since the upgrade of 2026 five routers sign, three of them a quorum. Documented: they sign the root of a tree with
+Pythnet's leaves, by the scheme of the guardians before them, and payloads kept their structure. So the envelope is
+taken to be the guardians' (version, set, indexed signatures, body hashed twice), with the routers as its set and an
+emitter of their own. **Assumption:** addresses and emitter are not published in what this was written from; whoever
+calls gives them. Who cannot gives `quorum_ok` instead, and says with it who did verify.
+
+Source: docs.pyth.network, "How the upgraded Pyth Core works" (read 2026-11-22); pyth-crosschain, PythAccumulator.sol,
+MerkleTree.sol; wormhole.com, VAA.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from crossmargin.adapters.oracles.reading import Cursor, Read, Refused, malformed
+from crossmargin.adapters.oracles.recovery import SIGNATURE_BYTES, recover
+from crossmargin.core.errors import InvalidInput
+from crossmargin.market.oracles.document import Feed
+from crossmargin.market.oracles.quotes import Quote
+from crossmargin.market.oracles.sources.pyth import PriceUpdate, update_quote
+from crossmargin.proofs.keccak import keccak
+
+_PREFIX: Final = b"PNAU\x01\x00"  # "Pyth network accumulator update", version 1.0
+_ROOT: Final = b"AUWV\x00"  # a Merkle root of slot, ring size and 20 bytes
+_ROOT_BYTES: Final = 20
+_MESSAGE_BYTES: Final = 85  # of a price: kind, id, price, confidence, exponent, two times, two averages
+SOURCE: Final = "hermes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routers:
+    """Who may sign, in the order of their indices, how many must, and the emitter whose messages they sign."""
+
+    addresses: tuple[bytes, ...]
+    quorum: int = 3
+    emitter_chain: int
+    emitter: bytes
+
+
+class _Price(msgspec.Struct, frozen=True):
+    price: str
+    conf: str
+    expo: int
+    publish_time: int
+
+
+class _Parsed(msgspec.Struct, frozen=True):
+    id: str
+    price: _Price
+
+
+class _Binary(msgspec.Struct, frozen=True):
+    encoding: Literal["hex", "base64"]
+    data: tuple[str, ...]
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    binary: _Binary = _Binary(encoding="hex", data=())
+    parsed: tuple[_Parsed, ...] | None = None
+
+
+def read_hermes(
+    raw: bytes, feeds: Mapping[str, Feed], *, routers: Routers | None, quorum_ok: bool = False, seen_ns: int
+) -> Read:
+    """The quotes of feeds (by id in hexadecimal) in an answer of Hermes.
+
+    With `routers` prices are those of `binary`, verified, and `parsed` must say the same; without, those of `parsed`,
+    with the verdict `quorum_ok` of the caller. What does not hold is refused with its reason, and gives no quote."""
+    named = {key.lower().removeprefix("0x"): feed for key, feed in feeds.items()}
+    try:
+        answer = msgspec.json.decode(raw, type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
+        return Read(refused=(Refused(source=SOURCE, reason="malformed", words=str(failure)),))
+    stated = {one.id.lower().removeprefix("0x"): _update(one.price) for one in answer.parsed or ()}
+    if routers is None:
+        found = Read()
+        for key, update in stated.items():
+            found += _quoted(key, update, named, quorum_ok=quorum_ok, seen_ns=seen_ns)
+        return found + _missing(named, stated)
+    proven, refused = _proven(answer.binary, routers)
+    found = Read(refused=refused)
+    for key, update in proven.items():
+        if key in stated and _values(stated[key]) != _values(update):
+            source = named[key].source if key in named else SOURCE
+            words = f"{key} is parsed as {_values(stated[key])}, and signed as {_values(update)}"
+            found += Read(refused=(Refused(source=source, reason="contradiction", words=words),))
+        else:
+            found += _quoted(key, update, named, quorum_ok=True, seen_ns=seen_ns)
+    return found + _missing(named, proven)
+
+
+def verified_prices(update: bytes, routers: Routers) -> dict[str, PriceUpdate]:
+    """The prices in one signed update, by id; raises `InvalidInput` for bytes that are none, or prove nothing.
+
+    `InvalidInput.what` is the reason: payload, signature, signer, quorum or proof."""
+    cursor = Cursor(update, where=SOURCE)
+    cursor.expect(_PREFIX, "header")
+    cursor.take(cursor.number(1))
+    cursor.expect(b"\x00", "kind of update")
+    root = _root(_signed(cursor.take(cursor.number(2)), routers))
+    found: dict[str, PriceUpdate] = {}
+    for _ in range(cursor.number(1)):
+        message = cursor.take(cursor.number(2))
+        path = [cursor.take(_ROOT_BYTES) for _ in range(cursor.number(1))]
+        if _climb(message, path) != root:
+            raise _unproved("proof", "a path to another root", f"a path to 0x{root.hex()}")
+        found |= dict([_message(message)])
+    cursor.end()
+    return found
+
+
+def _signed(envelope: bytes, routers: Routers) -> bytes:
+    """The payload of an envelope, if a quorum of routers signed its body."""
+    cursor = Cursor(envelope, where=SOURCE)
+    cursor.expect(b"\x01", "version")
+    cursor.take(4)
+    signatures = [(cursor.number(1), cursor.take(SIGNATURE_BYTES)) for _ in range(cursor.number(1))]
+    body = cursor.rest()
+    _check_quorum(signatures, keccak(keccak(body)), routers)
+    inner = Cursor(body, where=SOURCE)
+    inner.take(8)
+    emitter = (inner.number(2), inner.take(32))
+    if emitter != (routers.emitter_chain, routers.emitter):
+        raise _unproved("signer", f"emitter {emitter[0]}, 0x{emitter[1].hex()}", "the emitter that was named")
+    inner.take(9)
+    return inner.rest()
+
+
+def _check_quorum(signatures: Sequence[tuple[int, bytes]], digest: bytes, routers: Routers) -> None:
+    """Every signature holds, indices rise strictly (so none counts twice), and there are enough of them."""
+    last = -1
+    for index, signature in signatures:
+        if not last < index < len(routers.addresses):
+            raise _unproved("signer", f"router {index} after {last}", f"rising, below {len(routers.addresses)}")
+        last, signer = index, recover(digest, signature)
+        if signer is None:
+            raise _unproved("signature", f"that of router {index}", "one with a low s that somebody made")
+        if signer != routers.addresses[index]:
+            raise _unproved("signer", f"0x{signer.hex()}", f"router {index}, 0x{routers.addresses[index].hex()}")
+    if len(signatures) < max(routers.quorum, 1):
+        raise _unproved("quorum", len(signatures), f"at least {max(routers.quorum, 1)} signatures")
+
+
+def _root(payload: bytes) -> bytes:
+    cursor = Cursor(payload, where=SOURCE)
+    cursor.expect(_ROOT, "root message")
+    cursor.take(12)
+    root = cursor.take(_ROOT_BYTES)
+    cursor.end()
+    return root
+
+
+def _climb(message: bytes, path: Sequence[bytes]) -> bytes:
+    """The root above a leaf: 20 bytes of keccak(0 ‖ leaf), then of keccak(1 ‖ lower ‖ higher)."""
+    node = keccak(b"\x00" + message)[:_ROOT_BYTES]
+    for sibling in path:
+        node = keccak(b"\x01" + min(node, sibling) + max(node, sibling))[:_ROOT_BYTES]
+    return node
+
+
+def _message(raw: bytes) -> tuple[str, PriceUpdate]:
+    if len(raw) != _MESSAGE_BYTES:
+        raise malformed(SOURCE, f"{len(raw)} bytes of a message", f"{_MESSAGE_BYTES}, a price")
+    cursor = Cursor(raw, where=SOURCE)
+    cursor.expect(b"\x00", "kind of message")
+    key, price, conf = cursor.take(32).hex(), cursor.number(8, signed=True), cursor.number(8)
+    expo, publish_time = cursor.number(4, signed=True), cursor.number(8, signed=True)
+    return key, PriceUpdate(price=price, conf=conf, expo=expo, publish_time=publish_time)
+
+
+def _proven(binary: _Binary, routers: Routers) -> tuple[dict[str, PriceUpdate], tuple[Refused, ...]]:
+    found: dict[str, PriceUpdate] = {}
+    refused: list[Refused] = []
+    for text in binary.data:
+        try:
+            found |= verified_prices(_bytes(text, binary.encoding), routers)
+        except InvalidInput as failure:
+            refused.append(_refused(failure))
+    return found, tuple(refused)
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x")) if encoding == "hex" else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        raise malformed(SOURCE, f"{text[:20]}…", f"text in {encoding}") from None
+
+
+def _refused(failure: InvalidInput) -> Refused:
+    words = str(failure)
+    match failure.what:
+        case "signature" | "signer" | "quorum" | "proof" as reason:
+            return Refused(source=SOURCE, reason=reason, words=words)
+        case _:
+            return Refused(source=SOURCE, reason="malformed", words=words)
+
+
+def _unproved(reason: str, value: object, limit: str) -> InvalidInput:
+    return InvalidInput(reason, where=SOURCE, value=value, limit=limit, remedy="Ask another Hermes.")
+
+
+def _update(price: _Price) -> PriceUpdate:
+    return PriceUpdate(price=price.price, conf=price.conf, expo=price.expo, publish_time=price.publish_time)
+
+
+def _values(update: PriceUpdate) -> tuple[str, str, int, int]:
+    return str(update.price), str(update.conf), update.expo, update.publish_time
+
+
+def _quoted(key: str, update: PriceUpdate, named: Mapping[str, Feed], *, quorum_ok: bool, seen_ns: int) -> Read:
+    feed = named.get(key)
+    if feed is None:
+        return Read()  # Hermes may answer more than was asked for.
+    try:
+        quote: Quote = update_quote(feed, update, quorum_ok=quorum_ok, seen_ns=seen_ns)
+    except InvalidInput as failure:
+        return Read(refused=(Refused(source=feed.source, reason="malformed", words=str(failure)),))
+    return Read(quotes=(quote,))
+
+
+def _missing(named: Mapping[str, Feed], found: Mapping[str, PriceUpdate]) -> Read:
+    return Read(
+        refused=tuple(
+            Refused(source=feed.source, reason="feed", words=f"no price of {key} that counts")
+            for key, feed in named.items()
+            if key not in found
+        )
+    )
