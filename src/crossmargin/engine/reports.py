@@ -71,7 +71,7 @@ class PoolReport(_Part, frozen=True, kw_only=True):
     """Collateral and the groups it secures.
 
     `equity_usd` = recognised collateral + unsettled P&L + position value. `terms` holds what the pool requires beyond
-    its groups (wrong way). `status`: healthy when equity covers
+    its groups (wrong way, bridges, chains). `status`: healthy when equity covers
     initial margin, restricted when it covers maintenance only, liquidation otherwise. `margin_ratio` =
     maintenance / equity (None when equity is not positive and something is required).
     """
