@@ -394,6 +394,19 @@ def test_an_address_is_the_key_of_one_account_alone():
         assert owner_keys(other, "eip155:1") == (keccak(other.encode()),)
 
 
+def test_a_vault_of_a_system_names_its_owners_by_their_home():
+    """An address on chain 10 is the account of chain 1 there, and of nobody else."""
+    address, chain = bytes(range(20)), "eip155:10"
+    source = Source(proof=0, slot=0, mapping=0, keys=(f"0x{address.hex()}",), layout="vyper")
+    stated = line(f"{chain}/erc20:0x{'aa' * 20}", 5, source)
+    slot = mapping_slot(0, [address], layout="vyper")
+    for home, holds in ((None, "eip155:10"), ("eip155:1", "eip155:1")):
+        for named in ("eip155:1", "eip155:10"):
+            with nullcontext() if named == holds else pytest.raises(NotProved, match="wrong value"):
+                account = f"{named}:0x{address.hex()}"
+                check_source(stated, account, chain=chain, slot=slot, proven=5, home=home)
+
+
 @pytest.mark.parametrize(
     ("keys", "holds"),
     [

@@ -7,6 +7,7 @@ Its collateral is what the run recognised, line by line, each rounded down.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -18,6 +19,7 @@ from crossmargin.engine.accounts import provenance
 from crossmargin.engine.margin import MarginResult
 from crossmargin.instruments.terms import Token
 from crossmargin.measures.reduce import Measure, reduce_rows
+from crossmargin.proofs.claims import Claim
 from crossmargin.proofs.collateral_lines import DECIMALS_MAX, WEIGHT_ONE, CollateralLine, counted
 from crossmargin.proofs.quantise import MONEY_DECIMALS, Audit, audit, quantise_pnl, quantise_positions
 from crossmargin.proofs.statement import Epoch, Inputs, commit_epoch
@@ -26,8 +28,10 @@ _MONEY: Final = 10**MONEY_DECIMALS
 _NO_REGISTRY: Final = "00" * 32
 
 
-def attest(result: MarginResult, *, epoch: int, secret: bytes) -> Epoch:
+def attest(result: MarginResult, *, epoch: int, secret: bytes, claims: Sequence[Claim] = ()) -> Epoch:
     """The epoch of a margin run over one book; `secret` are 32 bytes of the prover's own, which hide amounts.
+
+    `claims` are what storage slots hold that collateral was counted from, for a contract to contradict.
 
     Raises `EpochRefused` where the engine's floats and the integers differ by more than rounding explains, and
     `InvalidInput` for a debt among the collateral, which no line can state."""
@@ -54,6 +58,7 @@ def attest(result: MarginResult, *, epoch: int, secret: bytes) -> Epoch:
         accounts=book.pools,
         collateral=[sum(map(counted, part)) for part in lines],
         secret=secret,
+        claims=claims,
         lines=lines,
     )
 

@@ -44,12 +44,15 @@ class Trusted:
 
     `vaults` are contracts (CAIP-10) with the asset instance (CAIP-19) that each is known to hold, and the slot of the
     mapping that says for whom: another mapping, such as of allowances, may hold what anybody writes there. Once any
-    block hash is given, a proof on a chain without one fails; once any vault is, a line from another."""
+    block hash is given, a proof on a chain without one fails; once any vault is, a line from another. `homes` are
+    contracts (CAIP-10) that name their owners' accounts by another chain (CAIP-2) than their own, as the vaults of one
+    system do: the addresses there are then accounts of that chain alone."""
 
     head: bytes | None = None
     domain: Domain = field(default_factory=Domain)
     anchors: Mapping[str, Collection[bytes]] = field(default_factory=dict)
     vaults: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    homes: Mapping[str, str] = field(default_factory=dict)
 
 
 def verify(statement: Statement, trusted: Trusted | None = None) -> tuple[Check, ...]:
@@ -201,7 +204,7 @@ def _check_line(line: CollateralLine, statement: Statement, known: Trusted) -> l
     if source is None:
         why = "no state proof is given for this amount: it is claimed, not shown"
         return [Check(name=f"backing of {line.instance}", outcome="not checked", why=why)]
-    checks = [_run(f"backing of {line.instance}", lambda: _check_backing(line, statement))]
+    checks = [_run(f"backing of {line.instance}", lambda: _check_backing(line, statement, known))]
     checks.append(
         _run(f"vault of {line.instance}", lambda: _check_vault(line, statement, known), given=bool(known.vaults))
     )
@@ -217,10 +220,11 @@ def _source(line: CollateralLine, statement: Statement) -> tuple[StateProof, int
     return proof, number, _integer(slot.value, 0, SLOT_LIMIT, "slot")
 
 
-def _check_backing(line: CollateralLine, statement: Statement) -> None:
+def _check_backing(line: CollateralLine, statement: Statement, known: Trusted) -> None:
     """The amount is in a slot that is the account's own; what the slot holds is the state proof's check."""
     proof, slot, stated = _source(line, statement)
-    check_source(line, statement.account, chain=proof.chain, slot=slot, proven=stated)
+    home = known.homes.get(f"{proof.chain}:{proof.address}")
+    check_source(line, statement.account, chain=proof.chain, slot=slot, proven=stated, home=home)
 
 
 def _check_vault(line: CollateralLine, statement: Statement, known: Trusted) -> None:

@@ -79,13 +79,18 @@ def check_sum(lines: Sequence[CollateralLine], collateral: int) -> None:
     require(found == collateral, Reason.WRONG_VALUE, "collateral", found, f"the stated {collateral}")
 
 
-def check_source(line: CollateralLine, account: str, *, chain: str, slot: int, proven: int) -> None:
-    """The line's amount is in the slot, and the slot is the account's own; `slot` and `proven` are of a state proof."""
+def check_source(
+    line: CollateralLine, account: str, *, chain: str, slot: int, proven: int, home: str | None = None
+) -> None:
+    """The line's amount is in the slot, and the slot is the account's own; `slot` and `proven` are of a state proof.
+
+    `home` is the chain that the contract names its owners' accounts by, where it is another (`CollateralVault.home`).
+    """
     where, source = f"line {line.instance!r}", line.source
     assert source is not None, "the caller has looked"
     require(line.instance.startswith(f"{chain}/"), Reason.WRONG_VALUE, where, chain, "the chain of the instance")
     keys = [_key(text, where) for text in source.keys]
-    others = [key for key in keys if key not in owner_keys(account, chain)]
+    others = [key for key in keys if key not in owner_keys(account, home or chain)]
     owned = len(keys) - len(others) == 1 and set(others) <= set(token_keys(line.instance)) and len(others) <= 1
     limit = f"a key that is the account's own, {account!r}, and at most that of the token beside it"
     require(owned, Reason.WRONG_VALUE, where, source.keys, limit)

@@ -34,6 +34,7 @@ class Asked:
     head: str | None = None
     anchors: tuple[str, ...] = ()
     vaults: tuple[str, ...] = ()
+    homes: tuple[str, ...] = ()
     attestor: str | None = None
 
 
@@ -88,7 +89,8 @@ def trusted_of(asked: Asked) -> Trusted:
         anchors.setdefault(chain, []).append(_hash(text, "--anchor"))
     head = None if asked.head is None else _hash(asked.head, "--head")
     vaults = {vault.lower(): _held(text) for vault, text in _pairs(asked.vaults, "--vault", _VAULT)}
-    return Trusted(head=head, domain=_domain(asked.attestor), anchors=anchors, vaults=vaults)
+    homes = {vault.lower(): home for vault, home in _pairs(asked.homes, "--home", "CHAIN:ADDRESS=CHAIN")}
+    return Trusted(head=head, domain=_domain(asked.attestor), anchors=anchors, vaults=vaults, homes=homes)
 
 
 def _held(text: str) -> tuple[str, int]:

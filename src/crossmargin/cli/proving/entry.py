@@ -36,6 +36,13 @@ _VaultOption: TypeAlias = Annotated[
         metavar="CHAIN:ADDRESS=INSTANCE@SLOT",
     ),
 ]
+_HomeOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A contract that names its owners by another chain than its own; may stand many times.",
+        metavar="CHAIN:ADDRESS=CHAIN",
+    ),
+]
 _AttestorOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="The contract that the epoch was signed for, if it was for one.", metavar="CHAIN:ADDRESS"),
@@ -79,6 +86,7 @@ def verify(
     head: _HeadOption = None,
     anchor: _AnchorOption = None,
     vault: _VaultOption = None,
+    home: _HomeOption = None,
     attestor: _AttestorOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
@@ -92,6 +100,12 @@ def verify(
     """
     from crossmargin.cli.proving import command
 
-    asked = command.Asked(head=head, anchors=tuple(anchor or ()), vaults=tuple(vault or ()), attestor=attestor)
+    asked = command.Asked(
+        head=head,
+        anchors=tuple(anchor or ()),
+        vaults=tuple(vault or ()),
+        homes=tuple(home or ()),
+        attestor=attestor,
+    )
     if not command.verify(statement, asked, as_json=as_json, html=html):
         raise typer.Exit(1)
