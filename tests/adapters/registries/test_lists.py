@@ -111,3 +111,37 @@ def test_what_cannot_be_matched_is_left_out(symbol, capacity, to, reason: str, r
 
 def test_a_limiter_that_is_off_limits_nothing(registry: Registry, tmp_path: Path):
     assert verdicts(lanes(tmp_path, registry, "USDC", "0", on=False)) == []
+
+
+def extended(chain_id: int, address: str, **extensions: str) -> dict[str, Any]:
+    return token(chain_id, address) | {"extensions": extensions}
+
+
+def test_tokens_that_op_takes_for_one_are_compared(registry: Registry, tmp_path: Path):
+    wbtc = token(42161, WBTC_ARBITRUM, 8) | {"extensions": {"opTokenId": "USDC"}}
+    found = listed(
+        tmp_path, registry, extended(1, USDC, opTokenId="USDC", optimismBridgeAddress="0x" + "42" * 20), wbtc
+    )
+    assert verdicts(found) == ["known", "known", "conflict"]
+    assert "the registry for USDC and WBTC" in found.proposals[2].reason
+
+
+def test_what_arbitrum_names_on_l1_is_compared(registry: Registry, tmp_path: Path):
+    found = listed(tmp_path, registry, token(42161, WBTC_ARBITRUM, 8) | {"extensions": {"l1Address": USDC}})
+    assert verdicts(found) == ["known", "conflict"]
+    same = extended(42161, ARBITRUM_USDC, l1Address=USDC, l1GatewayAddress="0x" + "11" * 20)
+    assert verdicts(listed(tmp_path, registry, same)) == ["known"]
+
+
+def test_a_new_token_names_its_bridges(registry: Registry, tmp_path: Path):
+    new = extended(10, "0x" + "12" * 20, optimismBridgeAddress="0x" + "42" * 20)
+    found = listed(tmp_path, registry, new)
+    assert verdicts(found) == ["new"]
+    assert f"Optimism bridge 0x{'42' * 20}" in found.proposals[0].reason
+
+
+def test_a_wrong_checksum_is_left_out(registry: Registry, tmp_path: Path):
+    pytest.importorskip("sha3", reason="checksums need the extra chains")
+    found = listed(tmp_path, registry, token(1, USDC[:-1] + "9"))
+    assert verdicts(found) == ["left out"]
+    assert "EIP-55" in found.proposals[0].reason

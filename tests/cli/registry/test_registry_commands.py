@@ -9,7 +9,13 @@ from tests.cli.shell import crossmargin as run
 def test_check_prints_what_is_in_force():
     done = run("registry", "check", "default")
     assert done.code == 0, done.err
-    for word in ("USDC.e", "Arbitrum One canonical bridge", "eip155:8453", "Merkle root"):
+    for word in (
+        "USDC.e",
+        "Arbitrum One canonical bridge",
+        "eip155:8453",
+        "Merkle root",
+        "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
+    ):
         assert word in done.out
 
 
@@ -40,3 +46,12 @@ def test_propose_adds_nothing(tmp_path: Path):
     assert done.code == 0, done.err
     assert "1 new, 0 conflict" in done.out
     assert "Nothing was added" in done.out
+
+
+def test_denom_traces_are_proposed(tmp_path: Path):
+    file = tmp_path / "traces.json"
+    file.write_text(json.dumps({"denom_traces": [{"path": "transfer/channel-0", "base_denom": "uatom"}]}))
+    done = run("registry", "propose", str(file), "--kind", "ibc", "--chain", "cosmos:osmosis-1")
+    assert done.code == 0, done.err
+    assert "0 new, 0 conflict, 0 known, 1 left out" in done.out
+    assert run("registry", "propose", str(file), "--kind", "ibc").code == 2

@@ -71,7 +71,7 @@ def read_round(reader: ChainReader, address: bytes, *, at: BlockId) -> Round:
 
 
 def read_sequencer(reader: ChainReader, address: bytes, *, at: BlockId) -> Sequencer | None:
-    """The state of a sequencer as its uptime feed tells at a block; none, which closes the gate, where it tells nothing.
+    """The state of a sequencer by its uptime feed at a block; none, which closes the gate, where it tells nothing.
 
     `latestRoundData()` answers 0 for up and 1 for down, since `startedAt`."""
     try:

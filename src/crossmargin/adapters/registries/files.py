@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from crossmargin.adapters.documents import decode, read_document
+from crossmargin.adapters.registries.checksums import check_document
 from crossmargin.market.registry.build import build_registry
 from crossmargin.market.registry.document import RegistryDocument
 from crossmargin.market.registry.registry import Registry
@@ -17,11 +18,13 @@ DEFAULT_REGISTRY: Final = "default"
 def read_registry(path: str | Path) -> Registry:
     """The registry in a .toml or .json file, or with the name `default` the one that ships.
 
-    Raises `UnreadableFile`, `UnknownName`, `DuplicateName` or `InvalidInput` with the place inside the file.
+    Raises `UnreadableFile`, `UnknownName`, `DuplicateName` or `InvalidInput` with the place inside the file; where
+    keccak is installed also for an address in mixed case whose checksum is wrong.
     """
     if str(path) == DEFAULT_REGISTRY:
         return default_registry()
-    return build_registry(read_document(path, RegistryDocument), where=str(path))
+    document = check_document(read_document(path, RegistryDocument), where=str(path))
+    return build_registry(document, where=str(path))
 
 
 def default_registry() -> Registry:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossmargin.adapters.registries.files import read_registry
+from crossmargin.adapters.registries.ibc import read_denom_traces
 from crossmargin.adapters.registries.lanes import read_lanes
 from crossmargin.adapters.registries.token_lists import read_token_list
 from crossmargin.cli.output import print_report
@@ -24,6 +25,7 @@ class Asked:
     registry: Path
     bridge: str
     at: str | None
+    chain: str = ""
 
 
 def check(path: Path, *, at: str | None, before: Path | None, as_json: bool) -> None:
@@ -41,6 +43,8 @@ def propose(path: Path, asked: Asked, *, as_json: bool) -> None:
     time_ns = _moment(registry, asked.at)
     if asked.kind == "tokens":
         found = read_token_list(path, registry, time_ns=time_ns)
+    elif asked.kind == "ibc":
+        found = read_denom_traces(path, registry, chain=asked.chain, time_ns=time_ns)
     else:
         found = read_lanes(path, registry, bridge=asked.bridge, time_ns=time_ns)
     print_report(found, as_json=as_json, tables=proposal_tables)

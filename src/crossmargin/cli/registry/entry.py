@@ -21,6 +21,7 @@ class ListKind(StrEnum):
 
     TOKENS = "tokens"
     LANES = "lanes"
+    IBC = "ibc"
 
 
 @registry.command("check")
@@ -48,21 +49,30 @@ def check(
 
 @registry.command("propose")
 def propose(
-    path: Annotated[Path, typer.Argument(help="A token list or a table of lanes: .json.", metavar="LIST")],
+    path: Annotated[
+        Path, typer.Argument(help="A token list, a table of lanes or denom traces: .json.", metavar="LIST")
+    ],
     kind: Annotated[ListKind, typer.Option("--kind", help="What it is.")] = ListKind.TOKENS,
     against: Annotated[Path, typer.Option("--registry", help="The registry to compare with.", metavar="FILE")] = Path(
         "default"
     ),
     bridge: Annotated[str, typer.Option(help="The bridge of a table of lanes.")] = "ccip",
+    chain: Annotated[
+        str,
+        typer.Option(help="The chain of denom traces, such as cosmos:osmosis-1.", metavar="CAIP-2", show_default=False),
+    ] = "",
     at: AtOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a public list would add to a registry, and where it contradicts it. Nothing is written.
 
-    Reads token lists of the Uniswap schema with `bridgeInfo`, and tables of bridge lanes as CCIP publishes them.
+    Reads token lists of the Uniswap schema with its `bridgeInfo` and the extensions of OP's and Arbitrum's, tables of
+    bridge lanes as CCIP publishes them, and IBC's denom traces, whose hashes are recomputed.
 
     Example: `crossmargin registry propose tokens.json --registry default`
     """
     from crossmargin.cli.registry import command
 
-    command.propose(path, command.Asked(kind=kind.value, registry=against, bridge=bridge, at=at), as_json=as_json)
+    command.propose(
+        path, command.Asked(kind=kind.value, registry=against, bridge=bridge, at=at, chain=chain), as_json=as_json
+    )

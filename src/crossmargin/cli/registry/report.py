@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from crossmargin.adapters.registries.checksums import display
 from crossmargin.core.instant import to_milliseconds
 from crossmargin.market.registry.document import AssetInstance
 from crossmargin.market.registry.registry import Registry, RegistryView, chain_of, ramp_usd
@@ -11,12 +12,16 @@ from crossmargin.market.registry.verifiers import effective_verifiers
 
 
 class InstanceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance; `cap_usd` is what its ramp allows at this time, with liquidity without end."""
+    """One instance; `cap_usd` is what its ramp allows at this time, with liquidity without end.
+
+    `instance` is its key, `display` the same with the address as EIP-55 writes it, where keccak is installed.
+    """
 
     canonical: str
     symbol: str
     chain: str
     instance: str
+    display: str
     decimals: int
     kind: str
     status: str
@@ -81,6 +86,7 @@ def _instance(instance: AssetInstance, view: RegistryView) -> InstanceRow:
         symbol=instance.symbol,
         chain=view.chains[chain_of(instance.instance)].name,
         instance=instance.instance,
+        display=display(instance.instance),
         decimals=instance.decimals,
         kind=instance.kind,
         status=instance.status,

@@ -11,10 +11,11 @@ from crossmargin.cli.wording import Column, moment, percent, usd
 
 
 def registry_tables(report: RegistryReport) -> RenderableType:
-    """Instances, bridges and chains, and under them the hashes."""
+    """Instances with their keys, bridges and chains, and under them the hashes."""
     found = f"As of {moment(report.as_of_ms)}, after {report.changes} change(s)."
     hashed = f"Records {report.sha256[:16]}…, Merkle root {report.root[:16]}…."
-    return Sheet(_instances(report), _bridges(report), _chains(report), prose((found, hashed)))
+    parts = (_instances(report), _addresses(report), _bridges(report), _chains(report))
+    return Sheet(*parts, prose((found, hashed)))
 
 
 def proposal_tables(proposals: Proposals) -> RenderableType:
@@ -35,6 +36,11 @@ def _instances(report: RegistryReport) -> RenderableType:
         for i in report.instances
     ]
     return table("Instances", columns, rows)
+
+
+def _addresses(report: RegistryReport) -> RenderableType:
+    columns = tuple(Column(name, words=True) for name in ("symbol", "instance"))
+    return table("Keys, addresses as EIP-55 writes them", columns, [[i.symbol, i.display] for i in report.instances])
 
 
 def _bridges(report: RegistryReport) -> RenderableType:
