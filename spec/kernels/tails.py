@@ -38,9 +38,9 @@ def best_beta(excess: Sequence[float], xi: float) -> float:
     return math.exp(0.5 * (low + high))
 
 
-def fit_excesses(excess: Sequence[float]) -> tuple[float, float, float]:
+def fit_excesses(excess: Sequence[float], shape_max: float = SHAPE_MAX) -> tuple[float, float, float]:
     """ξ in its limits, β and log-likelihood: the best of a grid over ξ, refined six times."""
-    low, high = SHAPE_MIN, SHAPE_MAX
+    low, high = SHAPE_MIN, shape_max
     best = (0.0, 1.0, -math.inf)
     for _ in range(7):
         width = (high - low) / 10.0
@@ -50,7 +50,7 @@ def fit_excesses(excess: Sequence[float]) -> tuple[float, float, float]:
             found = gpd_log_likelihood(excess, xi, beta)
             if found > best[2]:
                 best = (xi, beta, found)
-        low, high = max(SHAPE_MIN, best[0] - width), min(SHAPE_MAX, best[0] + width)
+        low, high = max(SHAPE_MIN, best[0] - width), min(shape_max, best[0] + width)
     return best
 
 

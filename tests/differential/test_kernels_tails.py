@@ -12,14 +12,19 @@ from tests.strategies import few
 
 
 @few
-@example(seed=1128, shapes=[0.0], scale=1.0)  # its best ξ lies beyond the limit
-@given(st.integers(0, 10_000), st.lists(st.floats(-0.4, 1.2), min_size=1, max_size=3), st.floats(1e-6, 1e6))
-def test_fit_excesses(seed, shapes, scale):
+@example(seed=1128, shapes=[0.0], scale=1.0, limit=2.0)  # its best ξ lies beyond the limit
+@given(
+    st.integers(0, 10_000),
+    st.lists(st.floats(-0.4, 1.2), min_size=1, max_size=3),
+    st.floats(1e-6, 1e6),
+    st.sampled_from([2.0, 0.5]),
+)
+def test_fit_excesses(seed, shapes, scale, limit):
     """The twin seeks over ξ and β as two numbers, by trying; ours over one, by its slope."""
     samples = [np.sort(stats.genpareto.rvs(xi, size=60, scale=scale, random_state=seed)) for xi in shapes]
-    found = fit_excesses(60 * np.arange(len(samples) + 1), np.concatenate(samples))
+    found = fit_excesses(60 * np.arange(len(samples) + 1), np.concatenate(samples), limit)
     for row, sample in zip(found, samples, strict=True):
-        xi, beta, best = spec.fit_excesses(sample.tolist())
+        xi, beta, best = spec.fit_excesses(sample.tolist(), limit)
         assert row[2] == pytest.approx(best, rel=1e-9, abs=1e-7)
         assert row[0] == pytest.approx(xi, abs=2e-4)
         assert row[1] == pytest.approx(beta, rel=1e-3)

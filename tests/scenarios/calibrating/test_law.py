@@ -22,7 +22,7 @@ from crossmargin.scenarios.calibrating.law import (
     groups,
     spliced_rows,
 )
-from crossmargin.scenarios.statistics.tails import fit_tail, splice
+from crossmargin.scenarios.statistics.tails import SHAPE_OF_MARGINS, fit_tail, splice
 
 NAMES = ("spot:BTC", "spot:ETH", "vol:BTC")
 
@@ -48,7 +48,9 @@ def test_tails_are_replaced_and_ranks_and_bodies_are_kept(seed: int, count: int)
     beyond = math.ceil(0.1 * count)
     order = np.argsort(rows[:, 0])
     np.testing.assert_array_equal(found[order[beyond:-beyond], 0], rows[order[beyond:-beyond], 0])
-    expected = splice(rows[:, :1], 0.1).quantile((np.arange(count)[None, :] + 0.5) / count)[0]
+    expected = splice(rows[:, :1], 0.1, shape_max=SHAPE_OF_MARGINS).quantile((np.arange(count)[None, :] + 0.5) / count)[
+        0
+    ]
     np.testing.assert_allclose(found[order[:beyond], 0], expected[:beyond], rtol=1e-12)
     np.testing.assert_allclose(found[order[-beyond:], 0], expected[-beyond:], rtol=1e-12)
 
@@ -57,7 +59,7 @@ def test_a_tail_is_stored_as_it_was_fitted() -> None:
     rows = residuals()
     lower = spliced(rows).lower[0]
     assert lower is not None
-    tail = fit_tail(-rows[:, :1], 0.1)
+    tail = fit_tail(-rows[:, :1], 0.1, shape_max=SHAPE_OF_MARGINS)
     assert (lower.shape, lower.scale, lower.threshold) == (tail.shape[0], tail.scale[0], tail.threshold[0])
     assert lower.shape_error == pytest.approx((1.0 + lower.shape) / math.sqrt(60), rel=1e-12)
     assert fit_law(rows, NAMES, TailRule(threshold="distance"), None).lower[0].rule == "distance"  # type: ignore[union-attr] fitted
@@ -81,8 +83,47 @@ def test_the_shortfall_of_draws_is_that_of_the_tail_in_closed_form(seed: int) ->
     drawn = drawn_rows(rows, NAMES[:1], spliced(rows, CopulaRule()), draws=50_000, seed=2)
     measure = Measure(kind="expected_shortfall", level=0.975)
     losses = -drawn[:, 0]
-    closed = float(fit_tail(-rows, 0.1).expected_shortfall(0.975)[0])
+    tail, end = fit_tail(-rows, 0.1), 1.0 - 0.5 / len(rows)
+    beyond = (tail.expected_shortfall(end) - tail.value_at_risk(end)) * (1.0 - end) / 0.025  # where draws end
+    closed = float((tail.expected_shortfall(0.975) - beyond)[0])
     assert abs(reduce_losses(losses, measure)[0] - closed) < 2.0 * standard_error(losses, measure)
+
+
+def shocked(seed: int = 1, rows: int = 600) -> np.ndarray:
+    """Residuals of a coin that rose as Dogecoin did on 2021-01-29, by seventeen deviations, and once by half of it."""
+    found = residuals(seed, rows, factors=1)
+    found[[rows // 3, rows // 2]] = [[17.0], [9.0]]
+    return found
+
+
+def test_a_tail_without_a_variance_is_held_and_says_so() -> None:
+    wild = np.random.default_rng(3).pareto(0.9, size=(800, 1)) * np.where(np.arange(800) % 2, 1.0, -1.0)[:, None]
+    assert fit_tail(wild, 0.1).shape[0] > 0.7
+    for tail in (spliced(wild).upper[0], spliced(wild).lower[0]):
+        assert tail is not None
+        assert tail.shape == SHAPE_OF_MARGINS
+        assert tail.shape_error is None
+    calm = spliced(residuals(factors=1)).upper[0]
+    assert calm is not None
+    assert calm.shape < SHAPE_OF_MARGINS
+    assert calm.shape_error is not None
+
+
+@given(st.integers(0, 50))
+@settings(deadline=None, max_examples=5)
+def test_draws_end_where_rows_end_so_the_shortfall_of_a_short_coin_settles(seed: int) -> None:
+    """Without an end e^x of a Pareto x has no mean: sixteen times the draws gave many times the shortfall."""
+    rows, measure = shocked(seed), Measure(kind="expected_shortfall", level=0.975)
+    law = spliced(rows, CopulaRule())
+    assert law.upper[0] is not None
+    assert law.upper[0].shape > 0.0
+    few, many = (drawn_rows(rows, NAMES[:1], law, draws=n, seed=seed) for n in (4096, 65_536))
+    ends = spliced_rows(rows, law)
+    for drawn in (few, many):
+        assert drawn.max() <= ends.max() * (1.0 + 1e-12)
+        assert drawn.min() >= ends.min() * (1.0 + 1e-12)
+    short = [reduce_losses(np.expm1(0.29 * drawn[:, 0]), measure)[0] for drawn in (few, many)]
+    assert short[1] == pytest.approx(short[0], rel=0.1)
 
 
 def test_a_t_copula_joins_the_tails_and_a_gaussian_does_not() -> None:

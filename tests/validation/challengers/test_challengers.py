@@ -15,6 +15,7 @@ from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec
 from crossmargin.scenarios.calibrating.calibration import Scale
 from crossmargin.scenarios.calibrating.walk import walk
 from crossmargin.scenarios.history import FactorHistory, build_history
+from crossmargin.scenarios.statistics.tails import SHAPE_OF_MARGINS, splice
 from crossmargin.validation.backtest import Stage, realised_pnl, run
 from crossmargin.validation.challengers import refitted
 from crossmargin.validation.challengers.fixed import fixed_grid
@@ -80,6 +81,14 @@ def test_tails_keep_the_ranks_of_every_date() -> None:
     found = refitted.pareto_tails(ready, "pot")
     rows = ready.base.residual[FIRST - 299 : FIRST + 1]
     np.testing.assert_array_equal(np.argsort(found.draws[0], axis=0), np.argsort(rows, axis=0))
+
+
+def test_draws_end_where_the_outermost_row_stands() -> None:
+    """A copula's uniforms go deeper than any sample; the price of so deep a quantile has no mean."""
+    rows = setting().base.residual[FIRST - 299 : FIRST + 1]
+    ends = splice(rows, shape_max=SHAPE_OF_MARGINS).quantile(np.tile([0.5 / 300, 1.0 - 0.5 / 300], (rows.shape[1], 1)))
+    drawn = challenger("t-copula", setting()).draws[0]  # type: ignore[attr-defined] it is drawn
+    np.testing.assert_allclose(np.sort(drawn, axis=0)[[0, -1]].T, ends, rtol=1e-12)
 
 
 def test_a_challenger_is_not_asked_before_its_first_fit() -> None:

@@ -3,6 +3,11 @@
 A tail is a generalised Pareto one beyond a threshold, the body stays empirical. For the rows of the past each residual
 of a tail becomes the quantile of its rank, at (rank − ½)/n, so ranks, and with them what moved together, stay. Draws
 are uniforms of the copula through the same marginal quantiles; without tails these join the order statistics by lines.
+
+The shape of a tail is at most ½, so that its moves have a variance. Draws end at the quantile ½/n, where the outermost
+of n rows stands. Without an end a price would have no mean: a log move x with a Pareto tail of any ξ > 0 has no E[e^x],
+and the shortfall of a short position would be that of the greatest draws, and grow with their number.
+Source: Foss, Korshunov and Zachary (2013), An Introduction to Heavy-Tailed and Subexponential Distributions, ch. 2.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ from crossmargin.scenarios.statistics.dependence import (
     ledoit_wolf,
     repair,
 )
-from crossmargin.scenarios.statistics.tails import ParetoTail, fit_tail
+from crossmargin.scenarios.statistics.tails import SHAPE_OF_MARGINS, ParetoTail, fit_tail
 
 MIDDLE: Final = 0.5
 
@@ -88,7 +93,7 @@ def _tails(values: FloatArray, factors: Sequence[str], rule: TailRule) -> tuple[
 
 def _tail(values: FloatArray, factor: str, share: float | None, rule: Threshold) -> TailFit:
     try:
-        found = fit_tail(values[:, None], share)
+        found = fit_tail(values[:, None], share, shape_max=SHAPE_OF_MARGINS)
     except InvalidInput as error:
         remedy = f"{error.remedy} Marginals that are empirical need no tails."
         raise InvalidInput(
@@ -212,13 +217,18 @@ def spliced_rows(rows: FloatArray, law: JointLaw) -> FloatArray:
 
 
 def drawn_rows(rows: FloatArray, factors: Sequence[str], law: JointLaw, *, draws: int, seed: int) -> FloatArray:
-    """Residuals drawn from the law [draw, factor]; the same seed gives the same bits. What never moved stays still."""
+    """Residuals drawn from the law [draw, factor]; the same seed gives the same bits. What never moved stays still.
+
+    No draw of a tail lies beyond where spliced rows end.
+    """
     assert law.dependence is not None, "draws need a copula"
     named = law.dependence.factors
     uniforms = np.full((len(factors), draws), MIDDLE)
     if named:
         uniforms[[list(factors).index(name) for name in named]] = copula_of(law.dependence).simulate(draws, seed=seed)
-    return spliced_quantiles(uniforms, *_marginals(rows, law)).T
+    marginals, end = _marginals(rows, law), MIDDLE / len(rows)
+    least, most = np.where(marginals.low[0] > 0.0, end, 0.0), np.where(marginals.high[0] > 0.0, 1.0 - end, 1.0)
+    return spliced_quantiles(np.clip(uniforms, least[:, None], most[:, None]), *marginals).T
 
 
 def copula_of(dependence: Dependence) -> EllipticalCopula | VineCopula:

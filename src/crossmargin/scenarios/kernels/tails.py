@@ -22,16 +22,18 @@ STEPS_MAX = 100
 SERIES = 1e-4
 
 
-def fit_excesses(ptr: Int[ndarray, "rows_and_one"], excess: Float[ndarray, "excess"]) -> Float[ndarray, "row 5"]:
+def fit_excesses(
+    ptr: Int[ndarray, "rows_and_one"], excess: Float[ndarray, "excess"], shape_max: float = SHAPE_MAX
+) -> Float[ndarray, "row 5"]:
     """Maximum-likelihood ξ and β of each row of excesses, log-likelihood, distance, and 1 if ξ is inside its limits.
 
     With θ = ξ/β the best ξ is mean ln(1 + θy), so that the likelihood is a function of θ alone: its greatest value is
-    found on a grid over all ξ in [−½, 2], then to rounding from its slope. The distance is that of Kolmogorov and
-    Smirnov, max |empirical − fitted distribution|. Excesses are ascending and above zero.
+    found on a grid over all ξ in [−½, `shape_max`], then to rounding from its slope. The distance is that of Kolmogorov
+    and Smirnov, max |empirical − fitted distribution|. Excesses are ascending and above zero.
     Source: Grimshaw (1993), "Computing maximum likelihood estimates for the generalized Pareto distribution",
     Technometrics 35, 185–191."""
     out = np.empty((ptr.size - 1, 5))
-    _fit_loop(np.ascontiguousarray(ptr), np.ascontiguousarray(excess), out)
+    _fit_loop(np.ascontiguousarray(ptr), np.ascontiguousarray(excess), shape_max, out)
     return out
 
 
@@ -139,9 +141,9 @@ def _root(low: float, high: float, y: ndarray, shape: float) -> float:
 
 
 @compiled()
-def _fit(y: ndarray) -> tuple[float, float, float]:
+def _fit(y: ndarray, shape_max: float) -> tuple[float, float, float]:
     """ξ, β and whether ξ lies inside its limits, of excesses with mean 1."""
-    left, right = _root(-30.0, 60.0, y, SHAPE_MIN), _root(-30.0, 60.0, y, SHAPE_MAX)
+    left, right = _root(-30.0, 60.0, y, SHAPE_MIN), _root(-30.0, 60.0, y, shape_max)
     best, least = 0, np.inf
     for k in range(GRID + 1):
         xi, beta, _ = _profile(_theta(left + (right - left) * k / GRID, y[-1]), y)
@@ -149,12 +151,15 @@ def _fit(y: ndarray) -> tuple[float, float, float]:
         if cost < least:
             best, least = k, cost
     below = left + (right - left) * max(0, best - 1) / GRID
-    above = left + (right - left) * min(GRID, best + 1) / GRID
-    s = _root(below, above, y, np.nan)
+    above = right if best + 1 >= GRID else left + (right - left) * (best + 1) / GRID
+    if best == GRID and _objective(right, y, np.nan) < 0.0:  # still falling at a limit: no root inside
+        s = right
+    else:
+        s = left if best == 0 and _objective(left, y, np.nan) > 0.0 else _root(below, above, y, np.nan)
     if left < s < right:
         xi, beta, _ = _profile(_theta(s, y[-1]), y)
         return xi, beta, 1.0
-    xi = SHAPE_MIN if s <= left else SHAPE_MAX
+    xi = SHAPE_MIN if s <= left else shape_max
     return xi, _scale_at(xi, y), 0.0
 
 
@@ -186,11 +191,11 @@ def _scale_score(beta: float, xi: float, y: ndarray) -> float:
 
 
 @compiled()
-def _fit_loop(ptr: ndarray, excess: ndarray, out: ndarray) -> None:
+def _fit_loop(ptr: ndarray, excess: ndarray, shape_max: float, out: ndarray) -> None:
     for row in range(out.shape[0]):
         y = excess[ptr[row] : ptr[row + 1]]
         mean = y.mean()
-        xi, beta, inside = _fit(y / mean)
+        xi, beta, inside = _fit(y / mean, shape_max)
         beta *= mean
         distance = exponent = 0.0
         for i in range(y.size):

@@ -16,12 +16,17 @@ from numpy.typing import ArrayLike
 from crossmargin.core.arrays import BoolArray, FloatArray, IntArray, frozen
 from crossmargin.core.check import within
 from crossmargin.core.errors import InvalidInput
-from crossmargin.scenarios.kernels.tails import fit_excesses, spliced_cdf, spliced_quantiles
+from crossmargin.scenarios.kernels.tails import SHAPE_MAX, SHAPE_MIN, fit_excesses, spliced_cdf, spliced_quantiles
 
 # Below it the standard error of ξ is above 0.2, and the fit says little.
 EXCESSES_MIN: Final = 25
 # DuMouchel (1983), Annals of Statistics 11, 1019–1031: a tenth is the most that is still tail.
 SHARES: Final = (0.10, 0.085, 0.07, 0.06, 0.05, 0.04, 0.03)
+# The most that a margin is computed from. At ξ ≥ 1 there is no expected shortfall, and above ½ its estimates have no
+# variance. Returns have tail indices above two, that is ξ < ½: Cont (2001), "Empirical properties of asset returns",
+# Quantitative Finance 1, 223–236, section 2. Shapes held within ½ in size: Martins and Stedinger (2000), Water
+# Resources Research 36, 737–744.
+SHAPE_OF_MARGINS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,8 +34,8 @@ class ParetoTail:
     """Generalised Pareto tails of losses above a threshold [factor].
 
     `excesses` of `total` losses lie above `threshold`; ξ is `shape`, β `scale`; `log_likelihood` is of the excesses,
-    `distance` the largest gap between their empirical and fitted distributions. Where `inside` is false ξ stands at its
-    limit (−½ or 2): the tail is then the best within them, and the standard errors do not hold."""
+    `distance` the largest gap between their empirical and fitted distributions. Where `inside` is false ξ stands at
+    a limit, −½ or the greatest allowed: the tail is then the best within both, and the standard errors do not hold."""
 
     threshold: FloatArray
     excesses: IntArray
@@ -115,15 +120,17 @@ class ParetoTail:
         return np.where(self.inside, out, np.nan)
 
 
-def fit_tail(losses: FloatArray, share: float | None = None) -> ParetoTail:
+def fit_tail(losses: FloatArray, share: float | None = None, *, shape_max: float = SHAPE_MAX) -> ParetoTail:
     """The tails of losses [date, factor] above the threshold that a `share` of them exceeds, or above the chosen one.
 
     Without a `share` the threshold is that of `SHARES` whose fit lies nearest to its excesses in the distance of
     Kolmogorov and Smirnov: too low a threshold takes body for tail and bends away, too high a one has few values and
     wanders. Source of the rule: Clauset, Shalizi and Newman (2009), SIAM Review 51, 661–703, section 3.3.
+    ξ is at most `shape_max`; where it stands there β is the best for it, and `inside` is false.
     Raises `InvalidInput` for an infinite loss, for fewer than 25 excesses, and for excesses that are all zero."""
+    within(shape_max, "greatest shape", SHAPE_MIN + 0.1, SHAPE_MAX, where="Pareto tail")
     ptr, ordered = _sorted_samples(losses)
-    tails = [_tail_at(ptr, ordered, s) for s in (SHARES if share is None else (_checked_share(share),))]
+    tails = [_tail_at(ptr, ordered, s, shape_max) for s in (SHARES if share is None else (_checked_share(share),))]
     few = np.max([tail.excesses for tail in tails], axis=0)
     if (few < EXCESSES_MIN).any():
         raise InvalidInput(
@@ -192,11 +199,11 @@ class SplicedDistribution:
         return self.ptr, self.ordered, low, high
 
 
-def splice(values: FloatArray, share: float | None = 0.10) -> SplicedDistribution:
+def splice(values: FloatArray, share: float | None = 0.10, *, shape_max: float = SHAPE_MAX) -> SplicedDistribution:
     """The spliced distribution of values [date, factor]: tails of a `share` on either side, or chosen without one.
 
-    Raises as `fit_tail` does."""
-    high, low = fit_tail(values, share), fit_tail(-values, share)
+    ξ of either is at most `shape_max`. Raises as `fit_tail` does."""
+    high, low = (fit_tail(sign * values, share, shape_max=shape_max) for sign in (1.0, -1.0))
     ptr, ordered = _sorted_samples(values)
     return SplicedDistribution(ptr=frozen(ptr, np.int64), ordered=frozen(ordered), low=low, high=high)
 
@@ -224,7 +231,7 @@ def _sorted_samples(values: FloatArray) -> tuple[IntArray, FloatArray]:
     return np.concatenate([[0], np.cumsum(counts)]), np.concatenate(packed)
 
 
-def _tail_at(ptr: IntArray, ordered: FloatArray, share: float) -> ParetoTail:
+def _tail_at(ptr: IntArray, ordered: FloatArray, share: float, shape_max: float = SHAPE_MAX) -> ParetoTail:
     """The tails above the order statistic that a `share` exceeds; values equal to it are not beyond it."""
     total = np.diff(ptr)
     place = ptr[1:] - 1 - np.minimum(np.ceil(total * share - 1e-9).astype(np.int64), np.maximum(total - 1, 0))
@@ -251,7 +258,7 @@ def _tail_at(ptr: IntArray, ordered: FloatArray, share: float) -> ParetoTail:
             limit="above zero",
             remedy="The largest values are all equal: leave the factor out, or give a longer history.",
         )
-    fit = fit_excesses(np.concatenate([[0], np.cumsum(excesses)]), excess[beyond])
+    fit = fit_excesses(np.concatenate([[0], np.cumsum(excesses)]), excess[beyond], shape_max)
     return ParetoTail(
         threshold=frozen(threshold),
         excesses=frozen(excesses, np.int64),

@@ -18,9 +18,10 @@ from crossmargin.measures.reduce import Measure
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, fill_gaps, fit_filters
 from crossmargin.scenarios.calibrating.calibrated import LEAST_PRICE, horizon_sums
 from crossmargin.scenarios.calibrating.calibration import HorizonRule
+from crossmargin.scenarios.calibrating.law import MIDDLE
 from crossmargin.scenarios.calibrating.walk import Walk, walk
 from crossmargin.scenarios.statistics.copulas import fit_t, fit_vine, pseudo_observations
-from crossmargin.scenarios.statistics.tails import splice
+from crossmargin.scenarios.statistics.tails import SHAPE_OF_MARGINS, SplicedDistribution, splice
 from crossmargin.validation.challengers.walked import Setting, blended_weights, textbook
 
 # Moves from one fit to the next: a year of trading days for what is estimated from all of them, a month for tails.
@@ -105,7 +106,7 @@ def pareto_tails(setting: Setting, name: str) -> Redrawn:
 
     def at(t: int) -> FloatArray:
         rows = _residuals(setting.base, t)
-        return frozen(splice(rows).quantile(pseudo_observations(rows).T).T)
+        return frozen(_margins(rows).quantile(pseudo_observations(rows).T).T)
 
     return _redrawn(setting, name, TAIL_EVERY, at)
 
@@ -116,7 +117,7 @@ def t_copula(setting: Setting, name: str) -> Redrawn:
     def at(t: int) -> FloatArray:
         rows = _residuals(setting.base, t)
         uniforms = fit_t(rows).copula.simulate(DRAWS, seed=setting.seed)
-        return frozen(splice(rows).quantile(uniforms).T)
+        return _through(rows, uniforms)
 
     return _redrawn(setting, name, COPULA_EVERY, at)
 
@@ -127,7 +128,7 @@ def vine(setting: Setting, name: str) -> Redrawn:
     def at(t: int) -> FloatArray:
         rows = _residuals(setting.base, t)
         uniforms = fit_vine(rows, truncation=VINE_TREES, threads=2).simulate(DRAWS, seed=setting.seed, threads=2)
-        return frozen(splice(rows).quantile(uniforms).T)
+        return _through(rows, uniforms)
 
     return _redrawn(setting, name, VINE_EVERY, at)
 
@@ -151,6 +152,17 @@ def _fits(setting: Setting, name: str, every: int, at: Callable[[int], T]) -> It
 def _redrawn(setting: Setting, name: str, every: int, at: Callable[[int], FloatArray]) -> Redrawn:
     draws = tuple(_fits(setting, name, every, at))
     return Redrawn(name=name, measure=setting.measure, first=setting.first, every=every, walk=setting.base, draws=draws)
+
+
+def _margins(rows: FloatArray) -> SplicedDistribution:
+    """Empirical bodies between Pareto tails that have a variance, of residuals [row, factor]."""
+    return splice(rows, shape_max=SHAPE_OF_MARGINS)
+
+
+def _through(rows: FloatArray, uniforms: FloatArray) -> FloatArray:
+    """Draws [draw, factor] of uniforms [factor, draw], which end where the outermost row stands, as a recipe's do."""
+    end = MIDDLE / len(rows)
+    return frozen(_margins(rows).quantile(np.clip(uniforms, end, 1.0 - end)).T)
 
 
 def _residuals(base: Walk, t: int) -> FloatArray:
