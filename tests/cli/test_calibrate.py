@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -54,6 +55,23 @@ def test_what_has_no_filter_and_what_gives_no_basis_is_said():
     assert "spot:SOL-PERP has no spot:SOL beside it: it gives no basis, and is a price of its own." in words
     plain = remarks(diagnose(calibrate(history(), spec), model="made up"))
     assert not any("basis" in said or "Without a filter" in said for said in plain)
+
+
+def test_tails_that_are_held_and_columns_that_no_price_follows_are_said():
+    """A coin whose greatest move is a hundredfold, once."""
+    calm = history(("spot:BTC", "spot:DOGE"), bars=600)
+    level = calm.level.copy()
+    level[-10:, 1] *= 100.0
+    shocked = replace(calm, level=level)
+    spec = CalibrationSpec(lookback=300)
+    plain, wild = (remarks(diagnose(calibrate(told, spec), model="made up")) for told in (calm, shocked))
+    assert not any("on record" in said or "held at" in said for said in plain)
+    assert any("spot:DOGE: a column multiplies it by" in said for said in wild)
+    made = calibrate(calm, msgspec.structs.replace(spec, marginals="spliced"))
+    held = msgspec.structs.replace(made.factors[1].upper, shape=0.5, shape_error=None)
+    fit = msgspec.structs.replace(made.factors[1], upper=held)
+    found = remarks(diagnose(msgspec.structs.replace(made, factors=(made.factors[0], fit)), model="made up"))
+    assert any("Tails held at a shape of 0.5" in said and "spot:DOGE (rises)" in said for said in found)
 
 
 def test_nothing_after_the_cut_enters(fitted: Fitted, tmp_path: Path):

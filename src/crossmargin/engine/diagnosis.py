@@ -40,7 +40,8 @@ class FactorDiagnosis(_Part, frozen=True, kw_only=True):
     `fall_shape` and `rise_shape` the shape of a generalised Pareto tail beyond the outer tenth, with standard errors
     (None where too few residuals lie there, or the shape stands at its limit).
     `lower` and `upper` are the tails that the model itself uses, and `reason` says why a filter is not the one asked
-    for. `stress` is the state of the factor's market, 0 calm to 1 full stress.
+    for. `stress` is the state of the factor's market, 0 calm to 1 full stress. `rise_max` is the greatest rise among
+    the columns of the method (1 is +100 %), None of what moves absolutely.
     """
 
     factor: str
@@ -71,6 +72,7 @@ class FactorDiagnosis(_Part, frozen=True, kw_only=True):
     lower: TailFit | None
     upper: TailFit | None
     stress: float
+    rise_max: float | None = None
 
 
 class Family(_Part, frozen=True, kw_only=True):
@@ -128,7 +130,7 @@ class Diagnosis(_Part, frozen=True, kw_only=True):
 def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
     """The diagnosis of a calibration; correlations are those of its residuals."""
     residuals, used = calibration.residuals.array, calibration.scales()
-    year = math.sqrt(calibration.bars_a_year)
+    year, rises = math.sqrt(calibration.bars_a_year), np.expm1(calibrated_columns(calibration)[0].moves.max(axis=0))
     closes = [format_instant(ms * 1_000_000) for ms in (calibration.close_ms[0], calibration.close_ms[-1])]
     return Diagnosis(
         model=model,
@@ -139,7 +141,9 @@ def diagnose(calibration: Calibration, *, model: str) -> Diagnosis:
         last=closes[1],
         bar_days=calibration.bar_days,
         horizon_days=calibration.horizon_days,
-        factors=tuple(_factor(calibration, i, residuals[:, i], float(used[i]), year) for i in range(len(used))),
+        factors=tuple(
+            _factor(calibration, i, residuals[:, i], float(used[i]), year, float(rises[i])) for i in range(len(used))
+        ),
         correlation=_rows(calibration.correlation()),
         families=_families(calibration),
         stretch=_stretch(calibration),
@@ -192,7 +196,9 @@ def _copula(calibration: Calibration) -> CopulaDiagnosis:
     )
 
 
-def _factor(calibration: Calibration, i: int, residual: FloatArray, used: float, year: float) -> FactorDiagnosis:
+def _factor(
+    calibration: Calibration, i: int, residual: FloatArray, used: float, year: float, rise_max: float
+) -> FactorDiagnosis:
     fit = calibration.factors[i]
     own = residual[fit.proxied :]
     deviation, kurtosis = float(np.sqrt(np.mean(own**2))), excess_kurtosis(own)
@@ -229,6 +235,7 @@ def _factor(calibration: Calibration, i: int, residual: FloatArray, used: float,
         lower=fit.lower,
         upper=fit.upper,
         stress=fit.stress,
+        rise_max=rise_max if fit.is_log else None,
     )
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -129,6 +130,21 @@ def test_the_horizon_is_that_of_the_recipe_unless_it_is_given(folder: Path) -> N
         found = crossmargin("backtest", *span, *given, cwd=folder)
         assert found.code == 0, found.err
         assert json.loads(found.out)["horizon_days"] == days
+
+
+def test_a_model_that_explodes_is_named_in_words(told: Outcome) -> None:
+    report = msgspec.json.decode(told.out.encode(), type=BacktestReport)
+    assert words.out_of_measure_sentences(report) == []
+    first, line = report.models[0], report.models[0].accounts[-1]
+    wild = msgspec.structs.replace(
+        first,
+        whole=msgspec.structs.replace(first.whole, cost_ratio=9e6),
+        accounts=(*first.accounts[:-1], msgspec.structs.replace(line, cost_ratio=8e7)),
+    )
+    said = words.out_of_measure_sentences(msgspec.structs.replace(report, models=(wild, *report.models[1:])))
+    assert len(said) == 1
+    assert said[0].startswith(f"{first.model} explodes: it asks for 9,000,000 times what fhs-0.97 asks")
+    assert line.account in said[0]
 
 
 def test_figures_out_of_measure_are_said_to_be() -> None:

@@ -40,7 +40,7 @@ def backtest_page(report: BacktestReport) -> str:
             ),
             tiles(_tiles(report, lead)),
             summary(words.summary_sentences(report)),
-            warned(words.left_out_sentences(report)),
+            warned([*words.left_out_sentences(report), *words.out_of_measure_sentences(report)]),
         )
     )
     foot = closing(_entries(report), "The same hashes and options give the same figures. Amounts in USD.")

@@ -26,7 +26,7 @@ def _parts(report: BacktestReport) -> Iterator[RenderableType]:
     head = f" Backtest of {lead.model}: {report.first[:10]} to {report.last[:10]}, horizon {report.horizon_days:g} d"
     yield Text(head, style="bold")
     yield prose(words.summary_sentences(report))
-    yield from warning(words.left_out_sentences(report))
+    yield from warning([*words.left_out_sentences(report), *words.out_of_measure_sentences(report)])
     yield table("Coverage", words.COVERED, words.covered_rows(report))
     yield table("Procyclicality and cost", words.MOVED, words.moved_rows(report))
     for first in range(0, len(report.models), ABREAST):

@@ -288,6 +288,20 @@ def left_out_sentences(report: BacktestReport) -> list[str]:
     return [f"{name} is left out: {reason}" for name, reason in report.left_out.items()]
 
 
+def out_of_measure_sentences(report: BacktestReport) -> list[str]:
+    """Models whose margins have lost all measure, in words."""
+    return [_out_of_measure(m, report.baseline) for m in report.models if (m.whole.cost_ratio or 0.0) > OUT_OF_MEASURE]
+
+
+def _out_of_measure(model: ModelEvidence, baseline: str) -> str:
+    most = max(model.accounts, key=lambda line: line.cost_ratio or 0.0)
+    return (
+        f"{model.model} explodes: it asks for {model.whole.cost_ratio:,.0f} times what {baseline} asks, most of it for "
+        f"{most.account}. A shock that its volatility took in stands among its moves too, and the product of the two "
+        "is a logarithm: no price moves so. Its cost, rises and peaks are no figures of a margin."
+    )
+
+
 def least_coverage(groups: Sequence[Group]) -> str:
     """The coverage of the worst of some windows."""
     return covered(min(g.coverage for g in groups)) if groups else UNKNOWN
