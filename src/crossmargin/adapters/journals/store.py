@@ -13,6 +13,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -66,24 +67,29 @@ class JournalStore:
     def __init__(self, path: Path, first: Journal, *, connect: Connect = connect) -> None:
         self.path = path
         self._database = connect(path)
-        try:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.executescript(_TABLE)
-            self._number, self._digest = self._last()
-            if not self._number:
-                self._write([("checkpoint", _plain(_checkpoint(first)))])
-            self._since, self.journal = self._read()
-        except sqlite3.OperationalError as failure:
-            self._database.close()
-            raise self._unwritable(str(failure)) from None
-        except sqlite3.DatabaseError as failure:
-            self._database.close()
-            raise self._unreadable(str(failure)) from None
-        if self.journal.chain != first.chain:
-            raise InvalidInput(
-                "chain", where=str(path), value=self.journal.chain, limit=first.chain, remedy="One file for each chain."
-            )
+        with ExitStack() as refused:  # What is not opened whole is closed.
+            refused.callback(self._database.close)
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = FULL")
+                self._database.executescript(_TABLE)
+                self._number, self._digest = self._last()
+                if not self._number:
+                    self._write([("checkpoint", _plain(_checkpoint(first)))])
+                self._since, self.journal = self._read()
+            except sqlite3.OperationalError as failure:
+                raise self._unwritable(str(failure)) from None
+            except sqlite3.DatabaseError as failure:
+                raise self._unreadable(str(failure)) from None
+            if self.journal.chain != first.chain:
+                raise InvalidInput(
+                    "chain",
+                    where=str(path),
+                    value=self.journal.chain,
+                    limit=first.chain,
+                    remedy="One file for each chain.",
+                )
+            refused.pop_all()
 
     def append(self, steps: Sequence[Step]) -> Journal:
         """The journal after `steps`, all of them on disk. Raises what a step raises, and then nothing is written."""
