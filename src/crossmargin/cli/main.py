@@ -22,6 +22,7 @@ from crossmargin.cli.arguments import (
     RegistryOption,
 )
 from crossmargin.cli.cascading.entry import cascade
+from crossmargin.cli.chains.entry import chains
 from crossmargin.cli.failures.entry import failures
 from crossmargin.cli.proving.entry import proving
 from crossmargin.cli.registry.entry import registry
@@ -51,6 +52,7 @@ rulebooks: Final = typer.Typer(
 app.add_typer(rulebooks)
 app.add_typer(over_time)
 app.add_typer(registry)
+app.add_typer(chains)
 app.add_typer(proving)
 app.command()(failures)
 app.command()(cascade)

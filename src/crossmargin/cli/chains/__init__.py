@@ -1,0 +1,1 @@
+"""The command `chains demo`: local chains with everything on them, and what breaks."""
