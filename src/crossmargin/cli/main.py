@@ -24,6 +24,7 @@ from crossmargin.cli.arguments import (
 from crossmargin.cli.cascading.entry import cascade
 from crossmargin.cli.chains.entry import chains
 from crossmargin.cli.failures.entry import failures
+from crossmargin.cli.oracles.entry import oracles
 from crossmargin.cli.proving.entry import proving
 from crossmargin.cli.registry.entry import registry
 from crossmargin.cli.report.over_time import over_time
@@ -52,6 +53,7 @@ rulebooks: Final = typer.Typer(
 app.add_typer(rulebooks)
 app.add_typer(over_time)
 app.add_typer(registry)
+app.add_typer(oracles)
 app.add_typer(chains)
 app.add_typer(proving)
 app.command()(failures)

@@ -1,0 +1,1 @@
+"""The commands on oracles: marks of quotes, and days replayed."""
