@@ -45,7 +45,7 @@ def undone(stage: Stage) -> Break:
     stage.b.chain.mine(FINAL_BLOCKS)
     moments = [moment(stage, f"before; another {THIRD:,} are final", "")]
     chain.reorg(DEEP)
-    moments.append(moment(stage, f"reorg of {DEEP} blocks", "a final block is contradicted: forked"))
+    moments.append(moment(stage, f"reorg of {DEEP} blocks", "forked: nothing on A carries new risk"))
     stage.settle()
     moments.append(moment(stage, "more blocks come", "still quarantined: nothing mends itself"))
     a = stage.a

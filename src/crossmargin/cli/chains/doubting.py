@@ -12,6 +12,7 @@ from crossmargin.cli.chains.desk import PROFILE, Sight
 from crossmargin.cli.chains.opening import BRIDGED
 from crossmargin.cli.chains.report import Break, Moment
 from crossmargin.cli.chains.stage import HONEST, UNIT, Side, Stage
+from crossmargin.cli.wording import percent
 from crossmargin.core.instant import SECOND_NS
 from crossmargin.market.chains.agreement import Frozen
 from crossmargin.market.oracles.document import PegRules
@@ -101,7 +102,7 @@ def depegged(stage: Stage) -> Break:
     moments = [moment(stage, "before", "")]
     for deviation, rule in ((_STRESSED, RULES.stress), (_BROKEN, RULES.broken)):
         peg = watch.over(rule.duration_s + 2 * _LOOK_S, deviation)
-        what = f"{-deviation:.0%} below for {rule.duration_s / 60:.0f} minutes"
+        what = f"{percent(-deviation)} below for {rule.duration_s / 60:.0f} minutes"
         moments.append(moment(stage, what, f"peg {peg}", Sight(market_ratio=1.0 + deviation, peg=peg)))
     peg = watch.over(RULES.stress.duration_s, 0.0)
     moments.append(moment(stage, "back at par", f"peg still {peg}", Sight(peg=peg)))

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from crossmargin.cli.chains.report import Break, DemoReport
-from crossmargin.cli.chains.words import gas_rows, on_chain, told
+from crossmargin.cli.chains.words import (
+    BALANCES,
+    MOMENTS,
+    balance_rows,
+    gas_rows,
+    margin_rows,
+    moment_row,
+    on_chain,
+    told,
+)
 from crossmargin.cli.report.page_parts import Section, Tile, card, closing, framed, status_pill, summary, table, tiles
 from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.wording import Column, usd
@@ -12,11 +21,7 @@ from crossmargin.cli.wording import Column, usd
 def demo_page(report: DemoReport) -> str:
     """What counts, step by step, what breaks, and what it took."""
     top = join((_header(report), summary(told(report, "start")), _tiles(report)))
-    sections = [
-        Section(step.id, f"{number}. {step.title}", _step(report, step.id))
-        for number, step in enumerate(report.steps, 1)
-        if step.id != "start"
-    ]
+    sections = [Section(step.id, step.title, _step(report, step.id)) for step in report.steps if step.id != "start"]
     sections.append(Section("gas", "Gas", card(_gas(report))))
     foot = closing(
         (("Account", report.account), ("Backend", report.backend), ("Digest of the report", report.attested.digest)),
@@ -49,6 +54,10 @@ def _tiles(report: DemoReport) -> Markup:
 
 def _step(report: DemoReport, step: str) -> Markup:
     parts = [element("p", " ".join(told(report, step)))]
+    if step == "deposits":
+        parts.append(table("Balances in the vaults", BALANCES, balance_rows(report)))
+    if step == "margin":
+        parts.append(table("Margin", [Column("", words=True), Column("USD")], margin_rows(report)))
     if step == "report":
         columns = [Column(name, words=True) for name in ("check", "outcome", "what it means")]
         rows = [(on_chain(c.check, report), c.outcome, c.meaning) for c in report.attested.checks]
@@ -59,15 +68,8 @@ def _step(report: DemoReport, step: str) -> Markup:
 
 
 def _broken(one: Break) -> Markup:
-    columns = [Column(name, words=True) for name in ("what happens", "what is seen")]
-    columns += map(Column, ("counts", "pending", "requirement", "free"))
-    columns.append(Column("status", words=True))
-    rows = []
-    for moment in one.moments:
-        figures = moment.figures
-        amounts = (figures.counts_usd, figures.pending_usd, figures.initial_usd, figures.excess_usd)
-        rows.append((moment.stage, moment.seen, *map(usd, amounts), status_pill(figures.status)))
-    return table(f"{one.title}, USD", columns, rows)
+    rows = [(*moment_row(found), status_pill(found.figures.status)) for found in one.moments]
+    return table(f"{one.title}, USD", MOMENTS, rows)
 
 
 def _gas(report: DemoReport) -> Markup:

@@ -6,9 +6,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from crossmargin.cli.chains.report import DemoReport
-from crossmargin.cli.chains.words import gas_rows, on_chain, told
+from crossmargin.cli.chains.words import (
+    BALANCES,
+    MOMENTS,
+    balance_rows,
+    gas_rows,
+    margin_rows,
+    moment_row,
+    on_chain,
+    told,
+)
 from crossmargin.cli.table_parts import Row, Sheet, prose, status_text, table
-from crossmargin.cli.wording import Column, quantity, usd
+from crossmargin.cli.wording import Column, quantity
 
 
 def demo_tables(report: DemoReport) -> RenderableType:
@@ -32,26 +41,12 @@ def demo_tables(report: DemoReport) -> RenderableType:
 
 def balance_table(report: DemoReport) -> RenderableType:
     """What was read of both vaults, and how."""
-    names = ("pending", "final", "proven", "final block", "of", "nodes", "bytes", "ms")
-    columns = [Column("chain", words=True), Column("when", words=True), Column("trust", words=True)]
-    columns += map(Column, names)
-    rows: list[Row] = []
-    for one in report.balances:
-        pending = sum(amount for level, amount in one.amounts.items() if level not in {"final", "settled"})
-        final = sum(one.amounts.values()) - pending
-        figures = (quantity(pending), quantity(final), quantity(one.proven), str(one.block), str(one.head))
-        cost = (str(one.nodes), str(one.proof_bytes), f"{one.proof_ms:.1f}")
-        rows.append([one.chain, one.when, one.trust, *figures, *cost])
-    return table("Balances in the vaults", columns, rows)
+    return table("Balances in the vaults", BALANCES, balance_rows(report))
 
 
 def margin_table(report: DemoReport) -> RenderableType:
     """What counts, chain by chain, and what is asked for."""
-    found = report.margin
-    rows: list[Row] = [[f"counts on {name}", usd(amount)] for name, amount in found.by_chain.items()]
-    rows += [["equity, with positions", usd(found.equity_usd)], ["requirement", usd(found.initial_usd)]]
-    rows += [[f"of it {name.replace('_', ' ')}", usd(amount)] for name, amount in found.terms.items()]
-    return table("Margin", [Column("", words=True), Column("USD")], rows)
+    return table("Margin", [Column("", words=True), Column("USD")], margin_rows(report))
 
 
 def check_table(report: DemoReport) -> RenderableType:
@@ -69,17 +64,11 @@ def withdrawal_table(report: DemoReport) -> RenderableType:
 
 def break_table(report: DemoReport) -> RenderableType:
     """Every break, look by look."""
-    columns = [Column(name, words=True) for name in ("what happens", "what is seen")]
-    columns += map(Column, ("counts", "pending", "requirement", "free"))
-    columns.append(Column("status", words=True))
     rows: list[Row] = []
     for one in report.breaks:
-        rows.append([Text(one.title, style="bold"), *[""] * 6])
-        for moment in one.moments:
-            figures = moment.figures
-            amounts = (figures.counts_usd, figures.pending_usd, figures.initial_usd, figures.excess_usd)
-            rows.append([moment.stage, moment.seen, *map(usd, amounts), status_text(figures.status)])
-    return table("What breaks, and what the margin does, USD", columns, rows)
+        rows.append([Text(one.title, style="bold"), *[""] * (len(MOMENTS) - 1)])
+        rows += [[*moment_row(found), status_text(found.figures.status)] for found in one.moments]
+    return table("What breaks, and what the margin does, USD", MOMENTS, rows)
 
 
 def gas_table(report: DemoReport) -> RenderableType:

@@ -8,15 +8,24 @@ from typing import Final
 from crossmargin.cli.chains.desk import ASSET
 from crossmargin.cli.chains.opening import OPERATORS
 from crossmargin.cli.chains.reading import DEPOSITS
-from crossmargin.cli.chains.report import DemoReport
+from crossmargin.cli.chains.report import DemoReport, Moment
 from crossmargin.cli.chains.reporting import COVERED, UNCOVERED
 from crossmargin.cli.chains.stage import FINAL_BLOCKS, WINDOW_S
-from crossmargin.cli.wording import label_text, named, quantity, usd
+from crossmargin.cli.wording import Column, label_text, named, quantity, usd
 
 BACKENDS: Final = {
     "anvil": "two chains of anvil, each in a process of its own",
     "in-process": "two chains of py-evm in this process: no server, no network",
 }
+BALANCES: Final = (
+    *(Column(name, words=True) for name in ("chain", "when", "trust")),
+    *map(Column, ("pending", "final", "proven", "final block", "of", "nodes", "bytes", "ms")),
+)
+MOMENTS: Final = (
+    *(Column(name, words=True) for name in ("what happens", "what is seen")),
+    *map(Column, ("counts", "pending", "requirement", "free")),
+    Column("status", words=True),
+)
 
 
 def told(report: DemoReport, step: str) -> tuple[str, ...]:
@@ -46,6 +55,34 @@ def gas_rows(report: DemoReport) -> list[tuple[str, ...]]:
     for gas in report.gas:
         found.setdefault(gas.what, {})[gas.chain] = gas.gas
     return [(what, *(f"{by[name]:,}" if name in by else "" for name in report.chains)) for what, by in found.items()]
+
+
+def balance_rows(report: DemoReport) -> list[tuple[str, ...]]:
+    """What was read of both vaults, and how: the columns of `BALANCES`."""
+    rows: list[tuple[str, ...]] = []
+    for one in report.balances:
+        pending = sum(amount for level, amount in one.amounts.items() if level not in {"final", "settled"})
+        final = sum(one.amounts.values()) - pending
+        amounts = (quantity(pending), quantity(final), quantity(one.proven), str(one.block), str(one.head))
+        rows.append(
+            (one.chain, one.when, one.trust, *amounts, str(one.nodes), str(one.proof_bytes), f"{one.proof_ms:.1f}")
+        )
+    return rows
+
+
+def margin_rows(report: DemoReport) -> list[tuple[str, ...]]:
+    """What counts, chain by chain, and what is asked for."""
+    found = report.margin
+    rows = [(f"counts on {name}", usd(amount)) for name, amount in found.by_chain.items()]
+    rows += [("equity, with positions", usd(found.equity_usd)), ("requirement", usd(found.initial_usd))]
+    return [*rows, *((f"of it {name.replace('_', ' ')}", usd(amount)) for name, amount in found.terms.items())]
+
+
+def moment_row(found: Moment) -> tuple[str, ...]:
+    """One look during a break: the columns of `MOMENTS` but the status."""
+    figures = found.figures
+    amounts = (figures.counts_usd, figures.pending_usd, figures.initial_usd, figures.excess_usd)
+    return (found.stage, found.seen, *map(usd, amounts))
 
 
 def _started(report: DemoReport) -> tuple[str, ...]:
