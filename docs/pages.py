@@ -15,6 +15,7 @@ from IPython import get_ipython
 from IPython.display import Markdown
 
 from crossmargin.adapters.files import builtin_models, read_model_document
+from crossmargin.cli.fitting.command import with_proxies
 from crossmargin.engine.outlook.predictor import PredictiveSpec
 from crossmargin.engine.recipe import recipes
 from crossmargin.instruments.catalogue import builtin_products
@@ -22,6 +23,7 @@ from crossmargin.validation.cards.card import Described, model_card, name_of
 from crossmargin.validation.cards.documents import ModelCard
 from crossmargin.validation.cards.markdown import markdown
 from crossmargin.validation.evidence.documents import BacktestReport
+from crossmargin.validation.evidence.tested import tested_hash
 
 EVIDENCE = Path(__file__).parent / "evidence.json"  # written by `keep_evidence`
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -122,9 +124,15 @@ def cards() -> Markdown:
     return Markdown("\n".join(markdown(card, level=2) for card in made))
 
 
-def keep_evidence(report_file: str) -> None:
-    """Write `evidence.json`: the cards of all shipped models with the figures of a backtest's report."""
+def keep_evidence(report_file: str, proxies: tuple[str, ...] = ()) -> None:
+    """Write `evidence.json`: the cards of all shipped models with the figures of a backtest's report.
+
+    `proxies` are those that the backtest was given (`--proxy`). They fill what a history holds too late, and are no
+    parameters of a shipped recipe: figures count for it where the recipe with them is what was tested."""
     report = msgspec.json.decode(Path(report_file).read_bytes(), type=BacktestReport)
+    filled = {name: tested_hash(with_proxies(one, proxies)) for name, one in recipes().items()}
+    own = {name: tested_hash(recipes()[name]) for name, told in filled.items() if report.hashes.get(name) == told}
+    report = msgspec.structs.replace(report, hashes=report.hashes | own)
     made = [model_card(model, report) for model in described()]
     EVIDENCE.write_bytes(msgspec.json.format(msgspec.json.encode([card for card in made if card.evidence])) + b"\n")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 
 from crossmargin.adapters.files import read_model_document
-from crossmargin.engine.recipe import recipe
 from crossmargin.validation.evidence.trial import Models
 from tests.cli.shell import crossmargin
 from tests.validation.evidence.test_trial import made, question, run_trial, short
@@ -25,7 +24,7 @@ def test_a_card_is_printed_by_name(tmp_path: Path) -> None:
 def test_a_card_of_a_file_takes_figures_from_a_report(tmp_path: Path) -> None:
     report = run_trial(made(), Models(recipes=(short(),)), question())[0]
     (tmp_path / "report.json").write_bytes(msgspec.json.encode(report))
-    (tmp_path / "own.json").write_bytes(msgspec.json.encode(recipe("crossmargin-dynamic")))
+    (tmp_path / "own.json").write_bytes(msgspec.json.encode(short()))
     told = crossmargin("model-card", "own.json", "--evidence", "report.json", "--owner", "desk", "--json", cwd=tmp_path)
     assert told.code == 0, told.err
     card = json.loads(told.out)

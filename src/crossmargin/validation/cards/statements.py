@@ -120,7 +120,9 @@ _CLAUSES: Final = (
         lambda t: bool(t.filters & {"garch", "gjr"}),
         "GARCH volatility",
         "Variance follows one recursion with constant parameters; in GJR falls raise it more than rises.",
-        "Parameters are estimated with error and drift; where a fit is refused EWMA stands in for that factor.",
+        "Parameters are estimated with error and drift; where a fit is refused EWMA stands in for that factor. "
+        "Where it takes in much of one shock, the residual of that shock is multiplied by what it left: margins of "
+        "short positions lose all measure.",
         "Bollerslev (1986), Journal of Econometrics 31, 307-327; Glosten, Jagannathan and Runkle (1993), Journal of "
         "Finance 48, 1779-1801",
     ),
@@ -143,8 +145,10 @@ _CLAUSES: Final = (
         lambda t: t.spliced,
         "Pareto tails",
         "Beyond the threshold residuals follow a generalised Pareto law, which holds in the limit for most laws.",
-        "The shape ξ rests on the N residuals beyond the threshold: its standard error is (1 + ξ)/√N.",
-        "Balkema and de Haan (1974); Pickands (1975); McNeil and Frey (2000), Journal of Empirical Finance 7, 271-300",
+        "The shape ξ rests on the N residuals beyond the threshold: its standard error is (1 + ξ)/√N. It is "
+        "held at ½ at most, and draws end at the quantile ½/n of n residuals: what lies beyond is in no margin.",
+        "Balkema and de Haan (1974); Pickands (1975); McNeil and Frey (2000), Journal of Empirical Finance 7, 271-300; "
+        "Cont (2001), Quantitative Finance 1, 223-236",
     ),
     _Clause(
         lambda t: t.copula in ("t", "grouped_t"),
