@@ -296,8 +296,8 @@ def out_of_measure_sentences(report: BacktestReport) -> list[str]:
 def _out_of_measure(model: ModelEvidence, baseline: str) -> str:
     most = max(model.accounts, key=lambda line: line.cost_ratio or 0.0)
     return (
-        f"{model.model} explodes: it asks for {model.whole.cost_ratio:,.0f} times what {baseline} asks, most of all for "
-        f"{most.account}. No price moves so: where a shock that raised a volatility stands among the residuals too, the "
+        f"{model.model} explodes: it asks for {model.whole.cost_ratio:,.0f} times what {baseline} asks, most of all "
+        f"for {most.account}. No price moves so: where a shock that raised a volatility is one of the residuals, the "
         "product of the two is taken for a logarithm. Its cost, rises and peaks are no figures of a margin."
     )
 
