@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import read_model_document
-from crossmargin.adapters.writing import write_text
+from crossmargin.adapters.oracles.files import read_quotes
+from crossmargin.adapters.oracles.marks import Marked, with_marks
+from crossmargin.adapters.oracles.marks import marks as marks_of
+from crossmargin.adapters.registries.files import read_registry
+from crossmargin.adapters.writing import write_document, write_text
+from crossmargin.cli.oracles.mark_tables import mark_tables
+from crossmargin.cli.oracles.report import marks_report
 from crossmargin.cli.oracles.tables import library_table, replay_tables
 from crossmargin.cli.output import print_json, print_report
+from crossmargin.core.errors import InvalidInput
+from crossmargin.core.instant import format_instant, parse_instant
 from crossmargin.engine.oracles.document import ReplayDocument
 from crossmargin.engine.oracles.library import shipped_replay, shipped_replays
 from crossmargin.engine.oracles.replay import checked, replay_oracles
+from crossmargin.market.document import MarketDocument
+from crossmargin.market.registry.registry import RegistryView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of quotes."""
+
+    registry: Path
+    at: str
+    market: Path | None
+    out: Path | None
+    clock: Literal["new-risk", "settled"]
 
 
 def list_replays(*, as_json: bool) -> None:
@@ -34,3 +57,35 @@ def replay(event: str, *, model: str, as_json: bool, html: Path | None) -> bool:
         write_text(html, replay_page(report))
     print_report(report, as_json=as_json, tables=replay_tables)
     return report.held
+
+
+def marks(path: Path, asked: Asked, *, as_json: bool, html: Path | None) -> None:
+    """Mark, report, and write the market and the page where wanted."""
+    now_ns, records = parse_instant(asked.at, where="--at"), read_registry(asked.registry)
+    view = records.at(now_ns)
+    said = read_quotes(path, view)
+    found = marks_of(said, view, now_ns=now_ns)
+    notes = _written(found, view, asked, now_ns)
+    report = marks_report(found, said, view, now_ns=now_ns, sha256=records.sha256, notes=notes)
+    if html is not None:
+        from crossmargin.cli.oracles.mark_page import marks_page
+
+        write_text(html, marks_page(report))
+    print_report(report, as_json=as_json, tables=mark_tables)
+
+
+def _written(found: tuple[Marked, ...], view: RegistryView, asked: Asked, now_ns: int) -> tuple[str, ...]:
+    if asked.market is None and asked.out is None:
+        return ()
+    if asked.market is None or asked.out is None:
+        raise InvalidInput(
+            "--market and --out",
+            where="oracles marks",
+            value=str(asked.market or asked.out),
+            limit="given together",
+            remedy="Name the market to read, and the one to write.",
+        )
+    document, notes = with_marks(read_document(asked.market, MarketDocument), found, view, clock=asked.clock)
+    heading = f"{asked.market.name} with marks of {format_instant(now_ns)}, by {asked.clock} prices."
+    write_document(asked.out, document, heading=heading)
+    return notes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -35,3 +37,40 @@ def replay(
         command.list_replays(as_json=as_json)
     elif not command.replay(event, model=model, as_json=as_json, html=html):
         raise typer.Exit(1)
+
+
+class ClockName(StrEnum):
+    """Which of the two clocks a market is written by."""
+
+    NEW_RISK = "new-risk"
+    SETTLED = "settled"
+
+
+@oracles.command("marks")
+def marks(
+    quotes: Annotated[Path, typer.Argument(help="What oracles said: .toml or .json.", metavar="QUOTES")],
+    at: Annotated[str, typer.Option("--at", help="The time of the marks (ISO 8601).", metavar="TIME")],
+    registry: Annotated[
+        Path, typer.Option("--registry", help="What the assets are, and their feeds.", metavar="FILE")
+    ] = Path("default"),
+    market: Annotated[
+        Path | None, typer.Option("--market", "-m", help="A market to put the marks into.", metavar="FILE")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write that market: .toml or .json.", metavar="FILE")
+    ] = None,
+    clock: Annotated[ClockName, typer.Option(help="By which prices that market counts tokens.")] = ClockName.NEW_RISK,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Make marks of quotes, gate by gate: what counts, what is blocked, what may be liquidated, and how pegs stand.
+
+    All that was seen until --at runs through gates, aggregation, peg states and both clocks. With --market and --out
+    the prices and pegs of tokens go into a market that `crossmargin margin` reads.
+
+    Example: `crossmargin oracles marks quotes.toml --at 2026-11-22T12:00:00Z -m market.toml --out marked.toml`
+    """
+    from crossmargin.cli.oracles import command
+
+    asked = command.Asked(registry=registry, at=at, market=market, out=out, clock=clock.value)
+    command.marks(quotes, asked, as_json=as_json, html=html)
