@@ -8,9 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from crossmargin.accounts.cascade import CascadeRules
+from crossmargin.adapters.oracles.document import QuotesDocument
 from crossmargin.adapters.own_packs.document import CaseDocument, PackDocument
 from crossmargin.core.check import known
 from crossmargin.engine.model import ModelDocument
+from crossmargin.engine.oracles.document import ReplayDocument
 from crossmargin.margin.rulebooks.registry import rulebook
 from crossmargin.market.document import MarketDocument
 from crossmargin.market.registry.document import RegistryDocument
@@ -26,7 +28,9 @@ DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "failures": FailureLibrary,
     "market": MarketDocument,
     "model": ModelDocument,
+    "oracle-replay": ReplayDocument,
     "pack": PackDocument,
+    "quotes": QuotesDocument,
     "registry": RegistryDocument,
     "stress": StressDocument,
 }

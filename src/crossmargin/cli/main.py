@@ -70,7 +70,9 @@ class Document(StrEnum):
     FAILURES = "failures"
     MARKET = "market"
     MODEL = "model"
+    ORACLE_REPLAY = "oracle-replay"
     PACK = "pack"
+    QUOTES = "quotes"
     REGISTRY = "registry"
     STRESS = "stress"
 

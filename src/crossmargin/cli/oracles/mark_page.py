@@ -33,9 +33,15 @@ def marks_page(report: MarksReport) -> str:
 
 def _tiles(report: MarksReport) -> Markup:
     blocked = [one.symbol for one in report.assets if not one.may_open]
+    lower = [x.symbol for x in report.assets if x.new_risk is not None and x.lo is not None and x.new_risk < x.lo]
     still = [one.symbol for one in report.assets if not one.may_liquidate]
     off = [f"{one.symbol} {one.peg}" for one in report.assets if one.peg not in {"none", "normal"}]
-    entries = (("Blocked for new risk", blocked), ("Nobody liquidated by", still), ("Pegs off", off))
+    entries = (
+        ("Blocked for new risk", blocked),
+        ("New risk below the mark", lower),
+        ("Nobody liquidated by", still),
+        ("Pegs off", off),
+    )
     return tile_row(Tile(what, str(len(found)), ", ".join(found), "short" if found else "") for what, found in entries)
 
 
