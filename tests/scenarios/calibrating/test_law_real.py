@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
-from crossmargin.core.instant import DAY_NS
+from crossmargin.core.instant import DAY_NS, parse_instant
+from crossmargin.measures.reduce import Measure, reduce_losses
 from crossmargin.scenarios.calibrating.calibrate import CalibrationSpec, calibrate
+from crossmargin.scenarios.calibrating.calibrated import build_calibrated
 from crossmargin.scenarios.calibrating.calibration import Copula, CopulaRule
 from crossmargin.scenarios.calibrating.law import copula_of, fit_law
 from crossmargin.scenarios.history import FactorHistory, build_history
@@ -48,3 +51,19 @@ def test_coins_fall_together_more_than_a_symmetric_copula_says(coins: FactorHist
     assert abs(student[0] - student[1]) < 0.03
     assert vine[0] == pytest.approx(seen[0], abs=0.08)
     assert vine[1] == pytest.approx(seen[1], abs=0.08)
+
+
+def test_a_short_coin_is_not_margined_on_the_deepest_draw(coins: FactorHistory) -> None:
+    """Dogecoin rose by 392 % on 2021-01-28; the draws after it once asked 253 times its worth of who had sold it."""
+    known = coins.until(parse_instant("2021-01-29T00:00:00Z", where="test"))
+    rows = CalibrationSpec(lookback=500, marginals="spliced")
+    drawn = msgspec.structs.replace(rows, method="monte_carlo", draws=16_384, seed=1)
+    measure = Measure(kind="expected_shortfall", level=0.975)
+
+    def short(spec: CalibrationSpec) -> float:
+        found = build_calibrated(calibrate(known, spec), ("spot:DOGE",))
+        return reduce_losses(found.shock[0], measure)[0]
+
+    asked = short(drawn)
+    assert 1.0 < asked < 20.0
+    assert asked == pytest.approx(short(rows), rel=0.2)

@@ -31,6 +31,9 @@ SPECS = (
     CalibrationSpec(lookback=100, stressed_share=0.25, stress_bars=30, default_proxy="spot:BTC", least_bars=30),
     CalibrationSpec(lookback=60, correlation_stress=CorrelationStress(), horizon_bars=2),
     CalibrationSpec(method="monte_carlo", lookback=120, draws=256, seed=2),
+    CalibrationSpec(
+        method="monte_carlo", lookback=150, draws=256, seed=2, marginals="spliced", tails=TailRule(share=0.2)
+    ),
 )
 
 
