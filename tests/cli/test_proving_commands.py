@@ -113,6 +113,7 @@ def test_a_head_that_was_signed_for_a_contract(tmp_path):
         ("--vault", "=x"),
         ("--vault", f"eip155:1:{CONTRACT}={TOKEN}"),
         ("--vault", f"eip155:1:{CONTRACT}={TOKEN}@-1"),
+        ("--home", "eip155:1"),
         ("--attestor", "solana:1:0x00"),
         ("--attestor", "eip155:1:0x00"),
     ],

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from importlib import resources
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from crossmargin.core.errors import EpochRefused, InvalidInput
 from crossmargin.engine.attest import attest, check_audit, engine_losses
 from crossmargin.engine.margin import MarginResult
 from crossmargin.proofs.checking import Trusted, is_good, verify
+from crossmargin.proofs.claims import Claim, commit_claims
 from crossmargin.proofs.quantise import Audit
 from crossmargin.proofs.statement import head_digest, statement_of
 
@@ -71,6 +73,12 @@ def test_an_engine_that_reports_five_cents_too_little_is_found_out(monkeypatch):
     monkeypatch.setattr("crossmargin.engine.attest.engine_losses", kinder)
     with pytest.raises(EpochRefused, match="integer loss"):
         attest(run(), epoch=1, secret=SECRET)
+
+
+def test_claims_stand_in_the_head_and_change_nothing_else():
+    claim = Claim(account="desk", chain_id=1, anchor=SECRET, contract=bytes(20), code_hash=SECRET, slot=7, value=5)
+    plain, claimed = (attest(run(), epoch=1, secret=SECRET, claims=claims).head for claims in ([], [claim]))
+    assert claimed == msgspec.structs.replace(plain, claims_root=f"0x{commit_claims([claim]).root.hex()}", claims=1)
 
 
 def test_a_debt_has_no_line():

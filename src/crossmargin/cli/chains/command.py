@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import TypeVar
+
+import msgspec
 
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.chains.breaking import halted, reorganised, undone
@@ -24,19 +28,37 @@ from crossmargin.cli.output import print_report, progress_bar
 from crossmargin.engine.plan import Progress
 
 T = TypeVar("T")
-_STEPS = 12
+NO_ANVIL = "No anvil was found; `make chains` brings it where there is npm."
+_STEPS = 13
 BREAKS = (reorganised, undone, halted, drained, depegged, lied_to, challenged)
 
 
 def demo(*, backend: str, out: Path | None, as_json: bool, html: Path | None) -> None:
     """Run the demonstration, print it, and write the page where wanted."""
-    with progress_bar() as progress:
-        report = run(chosen(backend), out, progress)
+    kind = chosen(backend)
+    with progress_bar() as progress, ended_in_order():
+        report = run(kind, out, progress)
+    if backend == "auto" and kind == "in-process":
+        report = msgspec.structs.replace(report, note=NO_ANVIL)
     if html is not None:
         from crossmargin.cli.chains.page import demo_page
 
         write_text(html, demo_page(report))
     print_report(report, as_json=as_json, tables=demo_tables)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """A request to end is taken as an interrupt is: what was started ends first."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Clock:

@@ -124,9 +124,10 @@ class Step(_Part, frozen=True, kw_only=True):
 
 
 class DemoReport(_Part, frozen=True, kw_only=True):
-    """All of it; `chains` are the CAIP-2 ids of A and B."""
+    """All of it; `chains` are the CAIP-2 ids of A and B, `note` says why the backend is not the one to expect."""
 
     backend: str
+    note: str = ""
     account: str
     chains: dict[str, str]
     steps: tuple[Step, ...]

@@ -88,7 +88,7 @@ def moment_row(found: Moment) -> tuple[str, ...]:
 def _started(report: DemoReport) -> tuple[str, ...]:
     deployed = len({gas.what for gas in report.gas if gas.what.startswith("deploy ")})
     return (
-        f"The backend is {report.backend}: {BACKENDS[report.backend]}.",
+        f"The backend is {report.backend}: {BACKENDS[report.backend]}.{report.note and f' {report.note}'}",
         f"On each {deployed} contracts are deployed: a test token that stands in for {ASSET}, and the whole system.",
         "B's token came over a bridge, whose lockbox is on A.",
         f"The account is {report.account}, on both chains.",
