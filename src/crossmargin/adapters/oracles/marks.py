@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -57,10 +57,10 @@ def marks(said: Said, view: RegistryView, *, now_ns: int) -> tuple[Marked, ...]:
             peg=said.document.peg,
         )
         track = Track()
-        for time_ns in sorted({q.seen_ns for q in quotes} | {now_ns}):
+        for time_ns, newest in _moments(quotes, now_ns):
             moment = Moment(
                 time_ns=time_ns,
-                quotes=_newest(quotes, time_ns),
+                quotes=newest,
                 fund=fund,
                 backing=asset.backing,
                 redemption_open=asset.redemption_open,
@@ -68,17 +68,25 @@ def marks(said: Said, view: RegistryView, *, now_ns: int) -> tuple[Marked, ...]:
                 sequencers=said.sequencers,
             )
             track, sight = watch(track, moment, watched)
-        found.append(Marked(instance=key, sight=sight, heard=_heard(said, key, _newest(quotes, now_ns), now_ns)))
+        found.append(Marked(instance=key, sight=sight, heard=_heard(said, key, newest, now_ns)))
     return tuple(found)
 
 
-def _newest(quotes: Sequence[Quote], time_ns: int) -> tuple[Quote, ...]:
-    """Of each source what it said last of all that was seen; twice, where it said two things at one time."""
-    last: dict[str, int] = {}
+def _moments(quotes: Sequence[Quote], now_ns: int) -> Iterator[tuple[int, tuple[Quote, ...]]]:
+    """Each time at which something was seen, and `now_ns`, with what every source had said last by then: twice, where
+    it said two things at one time."""
+    by_time: dict[int, list[Quote]] = {now_ns: []}
     for quote in quotes:
-        if quote.seen_ns <= time_ns:
-            last[quote.feed.source] = max(quote.publish_ns, last.get(quote.feed.source, quote.publish_ns))
-    return tuple(q for q in quotes if q.seen_ns <= time_ns and q.publish_ns == last[q.feed.source])
+        by_time.setdefault(quote.seen_ns, []).append(quote)
+    last: dict[str, list[Quote]] = {}
+    for time_ns in sorted(by_time):
+        for quote in by_time[time_ns]:
+            held = last.setdefault(quote.feed.source, [])
+            if not held or quote.publish_ns > held[0].publish_ns:
+                last[quote.feed.source] = [quote]
+            elif quote.publish_ns == held[0].publish_ns:
+                held.append(quote)
+        yield time_ns, tuple(quote for held in last.values() for quote in held)
 
 
 def _heard(said: Said, key: str, newest: Sequence[Quote], now_ns: int) -> tuple[tuple[Feed, Quote | None, str], ...]:

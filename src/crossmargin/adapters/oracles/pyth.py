@@ -24,7 +24,7 @@ from typing import Final, Literal
 import msgspec
 
 from crossmargin.adapters.oracles.reading import Cursor, Read, Refused, malformed
-from crossmargin.adapters.oracles.recovery import SIGNATURE_BYTES, recover
+from crossmargin.adapters.oracles.recovery import SIGNATURE_BYTES, recover, require_recovery
 from crossmargin.core.errors import InvalidInput
 from crossmargin.market.oracles.document import Feed
 from crossmargin.market.oracles.quotes import Quote
@@ -76,7 +76,8 @@ def read_hermes(
     """The quotes of feeds (by id in hexadecimal) in an answer of Hermes.
 
     With `routers` prices are those of `binary`, verified, and `parsed` must say the same; without, those of `parsed`,
-    with the verdict `quorum_ok` of the caller. What does not hold is refused with its reason, and gives no quote."""
+    with the verdict `quorum_ok` of the caller. What does not hold is refused with its reason, and gives no quote.
+    Raises `InvalidInput` where routers are given without the extra `evm`."""
     named = {key.lower().removeprefix("0x"): feed for key, feed in feeds.items()}
     try:
         answer = msgspec.json.decode(raw, type=_Answer)
@@ -180,6 +181,7 @@ def _message(raw: bytes) -> tuple[str, PriceUpdate]:
 
 
 def _proven(binary: _Binary, routers: Routers) -> tuple[dict[str, PriceUpdate], tuple[Refused, ...]]:
+    require_recovery()
     found: dict[str, PriceUpdate] = {}
     refused: list[Refused] = []
     for text in binary.data:

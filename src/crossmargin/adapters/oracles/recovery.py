@@ -27,6 +27,11 @@ def _library() -> ModuleType:
     return coincurve
 
 
+def require_recovery() -> None:
+    """Raise `InvalidInput` without the extra, before its absence could be taken for a bad payload."""
+    _library()
+
+
 def recover(digest: bytes, signature: bytes) -> bytes | None:
     """The address (20 bytes) that signed `digest` (32 bytes) with r ‖ s ‖ v, v in {0, 1, 27, 28}.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crossmargin.adapters.oracles.reading import Read, Refused, malformed
-from crossmargin.adapters.oracles.recovery import SIGNATURE_BYTES, recover
+from crossmargin.adapters.oracles.recovery import SIGNATURE_BYTES, recover, require_recovery
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import SECOND_NS
 from crossmargin.market.oracles.document import Feed
@@ -64,7 +64,9 @@ def read_packages(calldata: bytes, wanted: Wanted, *, now_ns: int, seen_ns: int)
     """The quote of one feed in a payload: the median over distinct authorised signers within the window of time.
 
     A package that is not signed, by a stranger, or outside the window does not count, with its reason; below the
-    threshold there is no quote. Decimals are those that the feed promises: the payload does not say them."""
+    threshold there is no quote. Decimals are those that the feed promises: the payload does not say them. Raises
+    `InvalidInput` without the extra `evm`."""
+    require_recovery()
     source = wanted.feed.source
     try:
         found = packages(calldata, where=source)
