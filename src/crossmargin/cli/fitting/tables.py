@@ -110,8 +110,8 @@ def _tail_remarks(diagnosis: Diagnosis) -> list[str]:
         )
     return said + [
         f"{f.factor}: a column multiplies it by {1.0 + f.rise_max:,.0f}, more than any day on record. The residual "
-        "of a shock meets a volatility that has taken in a shock, and margins of short positions answer to it alone. "
-        "Give it a tail (crossmargin-spliced), or a filter that takes in less of one shock."
+        "of a shock meets a volatility that has taken in a shock. Margins of short positions answer to it above all: "
+        "look at them before you ask for them, or leave the factor out."
         for f in diagnosis.factors
         if f.rise_max is not None and f.rise_max > RISE_ON_RECORD
     ]
