@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crossmargin.adapters.oracles.pyth import read_hermes
 from crossmargin.adapters.oracles.reading import Read
 from crossmargin.market.oracles.document import Feed, OracleRules
-from crossmargin.market.oracles.gates import refusal
+from crossmargin.market.oracles.gates import accepted, refusal
 from tests.adapters.oracles.signers import ETH_ID, NOW_NS, NOW_S, ROUTERS, envelope, hermes, message, tree, update
 
 FEED = Feed(source="pyth", family="pyth", kind="pull", decimals=8)
@@ -21,7 +21,7 @@ ROOT, PATHS = tree(LEAVES)
 GOOD = update(LEAVES[:1], envelope(ROOT, (0, 2, 4)), PATHS[:1])
 
 
-def read(raw: bytes, **other: object) -> Read:
+def read(raw: bytes) -> Read:
     return read_hermes(raw, {f"0x{ETH_ID.upper()}": FEED}, routers=ROUTERS, seen_ns=NOW_NS)
 
 
@@ -64,7 +64,7 @@ def test_what_is_not_proved_is_a_reason_and_no_price(raw: bytes, reason: str):
 def test_a_lie_in_the_unsigned_part_is_not_believed():
     found = read(hermes(GOOD, price="284136023127"))
     assert not found.quotes
-    assert [one.reason for one in found.refused] == ["contradiction"]
+    assert {one.reason for one in found.refused} == {"contradiction", "feed"}
 
 
 def test_a_replayed_answer_is_too_old_for_the_gate():
@@ -110,3 +110,18 @@ def test_no_flipped_byte_makes_another_price(place: int, mask: int):
     answer = json.dumps({"binary": {"encoding": "hex", "data": [raw.hex()]}}).encode()
     said = [(quote.price, quote.confidence, quote.publish_ns) for quote in read(answer).quotes]
     assert said in ([], [(1_841.36023127, 1e-6, NOW_S * 10**9)])
+
+
+def test_of_two_signed_updates_the_gates_take_the_newer():
+    older = message(184_000_000_000, 100, time_s=NOW_S - 1)
+    root, paths = tree([older, message(7, key=f"{7:064x}")])
+    data = [GOOD.hex(), update([older], envelope(root, (0, 1, 2)), paths[:1]).hex()]
+    found = read(json.dumps({"binary": {"encoding": "hex", "data": data}}).encode())
+    kept, reasons = accepted(found.quotes, OracleRules(), now_ns=NOW_NS)
+    assert ([quote.price for quote in kept], reasons) == ([1_841.36023127], ())
+
+
+@pytest.mark.parametrize("time_s", [10**400, -(10**30), 2**63])
+def test_a_time_beyond_all_is_a_reason(time_s: int):
+    found = read_hermes(hermes(GOOD, time_s=time_s), {ETH_ID: FEED}, routers=None, quorum_ok=True, seen_ns=NOW_NS)
+    assert [one.reason for one in found.refused] == ["malformed"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from crossmargin.instruments.terms import Instant
@@ -27,7 +29,7 @@ class SaidRound(_Part, frozen=True, kw_only=True):
     source: str
     answer: int
     decimals: int
-    updated_at: int
+    updated_at: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     seen: Instant
 
 

@@ -19,7 +19,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -36,6 +36,8 @@ _ROOT: Final = b"AUWV\x00"  # a Merkle root of slot, ring size and 20 bytes
 _ROOT_BYTES: Final = 20
 _MESSAGE_BYTES: Final = 85  # of a price: kind, id, price, confidence, exponent, two times, two averages
 SOURCE: Final = "hermes"
+_Prices: TypeAlias = tuple[tuple[str, PriceUpdate], ...]
+_Values: TypeAlias = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +50,14 @@ class Routers:
     emitter: bytes
 
 
+_Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class _Price(msgspec.Struct, frozen=True):
     price: str
     conf: str
-    expo: int
-    publish_time: int
+    expo: _Int64
+    publish_time: _Int64
 
 
 class _Parsed(msgspec.Struct, frozen=True):
@@ -83,26 +88,20 @@ def read_hermes(
         answer = msgspec.json.decode(raw, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as failure:
         return Read(refused=(Refused(source=SOURCE, reason="malformed", words=str(failure)),))
-    stated = {one.id.lower().removeprefix("0x"): _update(one.price) for one in answer.parsed or ()}
+    stated = tuple((one.id.lower().removeprefix("0x"), _update(one.price)) for one in answer.parsed or ())
     if routers is None:
-        found = Read()
-        for key, update in stated.items():
-            found += _quoted(key, update, named, quorum_ok=quorum_ok, seen_ns=seen_ns)
-        return found + _missing(named, stated)
+        return _quotes(stated, named, quorum_ok=quorum_ok, seen_ns=seen_ns)
     proven, refused = _proven(answer.binary, routers)
-    found = Read(refused=refused)
-    for key, update in proven.items():
-        if key in stated and _values(stated[key]) != _values(update):
-            source = named[key].source if key in named else SOURCE
-            words = f"{key} is parsed as {_values(stated[key])}, and signed as {_values(update)}"
-            found += Read(refused=(Refused(source=source, reason="contradiction", words=words),))
-        else:
-            found += _quoted(key, update, named, quorum_ok=True, seen_ns=seen_ns)
-    return found + _missing(named, proven)
+    said: dict[str, set[_Values]] = {}
+    for key, update in stated:
+        said.setdefault(key, set()).add(_values(update))
+    agreed = tuple((key, update) for key, update in proven if said.get(key, set()) <= {_values(update)})
+    lies = tuple(_contradiction(key, named) for key in dict(proven) if key in named and key not in dict(agreed))
+    return Read(refused=(*refused, *lies)) + _quotes(agreed, named, quorum_ok=True, seen_ns=seen_ns)
 
 
-def verified_prices(update: bytes, routers: Routers) -> dict[str, PriceUpdate]:
-    """The prices in one signed update, by id; raises `InvalidInput` for bytes that are none, or prove nothing.
+def verified_prices(update: bytes, routers: Routers) -> tuple[tuple[str, PriceUpdate], ...]:
+    """The prices in one signed update with their ids; raises `InvalidInput` for bytes that are none, or prove nothing.
 
     `InvalidInput.what` is the reason: payload, signature, signer, quorum or proof."""
     cursor = Cursor(update, where=SOURCE)
@@ -110,15 +109,15 @@ def verified_prices(update: bytes, routers: Routers) -> dict[str, PriceUpdate]:
     cursor.take(cursor.number(1))
     cursor.expect(b"\x00", "kind of update")
     root = _root(_signed(cursor.take(cursor.number(2)), routers))
-    found: dict[str, PriceUpdate] = {}
+    found = []
     for _ in range(cursor.number(1)):
         message = cursor.take(cursor.number(2))
         path = [cursor.take(_ROOT_BYTES) for _ in range(cursor.number(1))]
         if _climb(message, path) != root:
             raise _unproved("proof", "a path to another root", f"a path to 0x{root.hex()}")
-        found |= dict([_message(message)])
+        found.append(_message(message))
     cursor.end()
-    return found
+    return tuple(found)
 
 
 def _signed(envelope: bytes, routers: Routers) -> bytes:
@@ -180,16 +179,16 @@ def _message(raw: bytes) -> tuple[str, PriceUpdate]:
     return key, PriceUpdate(price=price, conf=conf, expo=expo, publish_time=publish_time)
 
 
-def _proven(binary: _Binary, routers: Routers) -> tuple[dict[str, PriceUpdate], tuple[Refused, ...]]:
+def _proven(binary: _Binary, routers: Routers) -> tuple[_Prices, tuple[Refused, ...]]:
     require_recovery()
-    found: dict[str, PriceUpdate] = {}
+    found: list[tuple[str, PriceUpdate]] = []
     refused: list[Refused] = []
     for text in binary.data:
         try:
-            found |= verified_prices(_bytes(text, binary.encoding), routers)
+            found += verified_prices(_bytes(text, binary.encoding), routers)
         except InvalidInput as failure:
             refused.append(_refused(failure))
-    return found, tuple(refused)
+    return tuple(found), tuple(refused)
 
 
 def _bytes(text: str, encoding: str) -> bytes:
@@ -216,26 +215,29 @@ def _update(price: _Price) -> PriceUpdate:
     return PriceUpdate(price=price.price, conf=price.conf, expo=price.expo, publish_time=price.publish_time)
 
 
-def _values(update: PriceUpdate) -> tuple[str, str, int, int]:
+def _values(update: PriceUpdate) -> _Values:
     return str(update.price), str(update.conf), update.expo, update.publish_time
 
 
-def _quoted(key: str, update: PriceUpdate, named: Mapping[str, Feed], *, quorum_ok: bool, seen_ns: int) -> Read:
-    feed = named.get(key)
-    if feed is None:
-        return Read()  # Hermes may answer more than was asked for.
-    try:
-        quote: Quote = update_quote(feed, update, quorum_ok=quorum_ok, seen_ns=seen_ns)
-    except InvalidInput as failure:
-        return Read(refused=(Refused(source=feed.source, reason="malformed", words=str(failure)),))
-    return Read(quotes=(quote,))
+def _contradiction(key: str, named: Mapping[str, Feed]) -> Refused:
+    words = f"{key} is parsed as one price, and signed as another"
+    return Refused(source=named[key].source, reason="contradiction", words=words)
 
 
-def _missing(named: Mapping[str, Feed], found: Mapping[str, PriceUpdate]) -> Read:
-    return Read(
-        refused=tuple(
-            Refused(source=feed.source, reason="feed", words=f"no price of {key} that counts")
-            for key, feed in named.items()
-            if key not in found
-        )
-    )
+def _quotes(prices: _Prices, named: Mapping[str, Feed], *, quorum_ok: bool, seen_ns: int) -> Read:
+    """The quotes of all that were asked for; Hermes may answer more, and gates choose where it says one twice."""
+    quotes: list[Quote] = []
+    refused: list[Refused] = []
+    for key, update in prices:
+        if key not in named:
+            continue
+        try:
+            quotes.append(update_quote(named[key], update, quorum_ok=quorum_ok, seen_ns=seen_ns))
+        except InvalidInput as failure:
+            refused.append(Refused(source=named[key].source, reason="malformed", words=str(failure)))
+    refused += [
+        Refused(source=feed.source, reason="feed", words=f"no price of {key} that counts")
+        for key, feed in named.items()
+        if key not in dict(prices)
+    ]
+    return Read(quotes=tuple(quotes), refused=tuple(refused))
