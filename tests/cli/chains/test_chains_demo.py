@@ -126,6 +126,8 @@ def test_beyond_finality_a_chain_counts_nothing_until_it_is_anchored_again(found
         assert figures["health"]["A"] == "FORKED"
         assert figures["by_chain"]["A"] == 0
         assert figures["excess_usd"] < 0 < before["excess_usd"]
+    (told,) = [one["moments"] for one in found["breaks"] if one["id"] == "fork"]
+    assert "490,000 of A stand behind old risk, 0 behind new" in told[1]["seen"]
     assert anchored["health"]["A"] == "HEALTHY"
     assert before["by_chain"]["A"] - anchored["by_chain"]["A"] == pytest.approx(40_000, rel=0.01)
     assert anchored["counts_usd"] == pytest.approx(counts(found, "reorg")[-1])

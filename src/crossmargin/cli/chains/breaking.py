@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 
-from crossmargin.cli.chains.desk import Sight
+from crossmargin.cli.chains.desk import PROFILE, Sight
 from crossmargin.cli.chains.opening import follow
 from crossmargin.cli.chains.reading import deposit
 from crossmargin.cli.chains.report import Break, Moment
-from crossmargin.cli.chains.stage import FINAL_BLOCKS, Stage
+from crossmargin.cli.chains.stage import FINAL_BLOCKS, UNIT, Stage
+from crossmargin.market.chains.allowance import full
+from crossmargin.market.chains.levels import level_of
+from crossmargin.market.chains.recognition import recognise
 
 SHALLOW, DEEP = 3, 12
 SECOND, THIRD = 50_000, 40_000
@@ -36,6 +41,21 @@ def reorganised(stage: Stage) -> Break:
     return Break(id="reorg", title=f"Reorg of {SHALLOW} blocks", moments=tuple(moments))
 
 
+def behind(stage: Stage) -> tuple[int, int]:
+    """Whole tokens on A that stand behind the risk that the account has, and behind more."""
+    look, key = stage.look(stage.a), stage.key(stage.a)
+    level = partial(level_of, profile=PROFILE, heads=stage.heads[stage.a.name], now_s=stage.now_s)
+    found = recognise(
+        look.poll.journal,
+        look.condition,
+        full(0, stage.now_s),
+        level=level,
+        worth=lambda _, amount: Fraction(amount, UNIT),
+        time_s=stage.now_s,
+    )
+    return found.held[key], found.new[key]
+
+
 def undone(stage: Stage) -> Break:
     """A deposit that was final, and is left out all the same."""
     chain = stage.a.chain
@@ -45,7 +65,9 @@ def undone(stage: Stage) -> Break:
     stage.b.chain.mine(FINAL_BLOCKS)
     moments = [moment(stage, f"before; another {THIRD:,} are final", "")]
     chain.reorg(DEEP)
-    moments.append(moment(stage, f"reorg of {DEEP} blocks", "forked: nothing on A carries new risk"))
+    held, new = behind(stage)
+    seen = f"forked: {held:,} of A stand behind old risk, {new:,} behind new"
+    moments.append(moment(stage, f"reorg of {DEEP} blocks", seen))
     stage.settle()
     moments.append(moment(stage, "more blocks come", "still quarantined: nothing mends itself"))
     a = stage.a

@@ -110,7 +110,7 @@ def _read_across(report: DemoReport) -> tuple[str, ...]:
     nodes = f"{found.account_nodes} nodes of the state trie and {found.slot_nodes} of the vault's"
     return (
         f"Three of five signers vouch for A's block {found.block} on B.",
-        f"`StateProof` there takes the header ({found.header_bytes} bytes), {nodes}, and hashes its way down.",
+        f"StateProof there takes the header ({found.header_bytes} bytes), {nodes}, and hashes its way down.",
         f"B reads {quantity(found.read)}. The vault on A has {quantity(found.vault)}.",
     )
 
@@ -147,6 +147,6 @@ def _refused(report: DemoReport) -> tuple[str, ...]:
 
 def _broken(report: DemoReport) -> tuple[str, ...]:
     return (
-        f"{named(len(report.breaks), 'thing')} go wrong, one after the other. Each is read from the chains as before.",
-        "Figures are those that new risk is judged by: a quarantine stops it at once, and is no reason to sell.",
+        f"{named(len(report.breaks), 'failure')}, one after the other, each read from the chains as before.",
+        "Figures and status are those for new risk: a quarantine stops it at once, and is no reason to sell.",
     )
