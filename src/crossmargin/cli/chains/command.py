@@ -6,10 +6,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -28,9 +29,17 @@ from crossmargin.cli.output import print_report, progress_bar
 from crossmargin.engine.plan import Progress
 
 T = TypeVar("T")
-NO_ANVIL = "No anvil was found; `make chains` brings it where there is npm."
-_STEPS = 13
-BREAKS = (reorganised, undone, halted, drained, depegged, lied_to, challenged)
+NO_ANVIL: Final = "No anvil was found; `make chains` brings it where there is npm."
+_STEPS: Final = 13
+BREAKS: Final = (
+    ("a reorg", reorganised),
+    ("a reorg beyond finality", undone),
+    ("a halt", halted),
+    ("a drained bridge", drained),
+    ("a lost peg", depegged),
+    ("lying endpoints", lied_to),
+    ("a wrong report", challenged),
+)
 
 
 def demo(*, backend: str, out: Path | None, as_json: bool, html: Path | None) -> None:
@@ -95,7 +104,7 @@ def run(kind: Kind, out: Path | None, progress: Progress) -> DemoReport:
         attested = clock.run("report", "A report that strangers check", lambda: reported(stage, out))
         clock.run("refused", "A withdrawal that is not covered", lambda: refused(stage))
         before = time.perf_counter()
-        breaks = tuple(_part(clock, stage, made) for made in BREAKS)
+        breaks = tuple(clock.part(label, partial(made, stage)) for label, made in BREAKS)
         clock.steps.append(Step(id="breaks", title="What breaks", seconds=time.perf_counter() - before))
         return DemoReport(
             backend=kind,
@@ -112,11 +121,6 @@ def run(kind: Kind, out: Path | None, progress: Progress) -> DemoReport:
             breaks=breaks,
             seconds=time.perf_counter() - clock.began,
         )
-
-
-def _part(clock: Clock, stage: Stage, made: Callable[[Stage], T]) -> T:
-    """One break, under its first words."""
-    return clock.part((made.__doc__ or "").split(".")[0], lambda: made(stage))
 
 
 def _endpoints(stage: Stage) -> tuple[Endpoint, ...]:

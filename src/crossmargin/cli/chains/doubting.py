@@ -11,7 +11,7 @@ from crossmargin.cli.chains.breaking import moment
 from crossmargin.cli.chains.desk import PROFILE, Sight
 from crossmargin.cli.chains.opening import BRIDGED
 from crossmargin.cli.chains.report import Break, Moment
-from crossmargin.cli.chains.stage import HONEST, UNIT, Side, Stage
+from crossmargin.cli.chains.stage import CUSTODIAN, HONEST, ISSUER, UNIT, Side, Stage
 from crossmargin.cli.wording import percent
 from crossmargin.core.instant import SECOND_NS
 from crossmargin.market.chains.agreement import Frozen
@@ -62,10 +62,10 @@ def drained(stage: Stage) -> Break:
     watch = Watch(stage, PegTrack())
     stage.settle()
     moments = [_backed(stage, watch, "before", "")]
-    stage.a.token.do(stage.keys[7], "transfer", _THIEF, STOLEN * UNIT)
+    stage.a.token.do(stage.keys[CUSTODIAN], "transfer", _THIEF, STOLEN * UNIT)
     stage.settle()
     moments.append(_backed(stage, watch, "the lockbox on A is emptied", "proven on both chains: broken"))
-    stage.a.token.do(stage.keys[9], "mint", stage.lockbox, STOLEN * UNIT)
+    stage.a.token.do(stage.keys[ISSUER], "mint", stage.lockbox, STOLEN * UNIT)
     stage.settle()
     moments.append(_backed(stage, watch, "its sponsor fills it up", "let in slowly"))
     watch.over(RULES.broken.duration_s * RULES.hysteresis, 0.0)

@@ -16,7 +16,7 @@ from crossmargin.cli.chains.desk import Sight
 from crossmargin.cli.chains.reading import deposit
 from crossmargin.cli.chains.report import Break, Moment, Withdrawal
 from crossmargin.cli.chains.reporting import commit, execute, request, submit
-from crossmargin.cli.chains.stage import BOND, HONEST, STAKE, WINDOW_S, Stage
+from crossmargin.cli.chains.stage import BOND, CHALLENGER, HONEST, SPONSOR, STAKE, WINDOW_S, Stage
 from crossmargin.core.errors import UnreachableChain
 from crossmargin.proofs.claims import commit_claims
 from crossmargin.proofs.keccak import keccak
@@ -112,7 +112,7 @@ def _short(why: str) -> str:
 def challenged(stage: Stage) -> Break:
     """A quorum signs a report that claims more than A holds; a proof of A's state refutes it on B."""
     b = stage.b
-    challenge, challenger = b.system.challenge, stage.keys[6]
+    challenge, challenger = b.system.challenge, stage.keys[CHALLENGER]
     request(stage, b, LATE)
     moments = [moment(stage, f"before; {LATE:,} are asked back", _standing(stage))]
     made = commit(stage, lie=FALSE)
@@ -132,7 +132,7 @@ def challenged(stage: Stage) -> Break:
     moments.append(moment(stage, "the proof of A's state is shown on B", _standing(stage)))
     right = commit(stage)
     submit(stage, right.epoch, [b])
-    challenge.do(stage.keys[8], "addStake", value=STAKE)
+    challenge.do(stage.keys[SPONSOR], "addStake", value=STAKE)
     stage.meet(WINDOW_S + 1)
     asked = execute(stage, b, LATE, right.epoch)
     stage.settle()

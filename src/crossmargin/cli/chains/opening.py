@@ -20,7 +20,22 @@ from crossmargin.adapters.networks.pyevm import PyEvmBackend
 from crossmargin.adapters.networks.signing import address_of
 from crossmargin.cli.chains.desk import DECIMALS, PROFILE, registry_of, started_s
 from crossmargin.cli.chains.report import Gas
-from crossmargin.cli.chains.stage import BOND, FINAL_BLOCKS, STAKE, UNIT, WINDOW_S, Kind, Side, Stage, place_of
+from crossmargin.cli.chains.stage import (
+    BOND,
+    CUSTODIAN,
+    DEPOSITOR,
+    FINAL_BLOCKS,
+    ISSUER,
+    SIGNERS,
+    SPONSOR,
+    STAKE,
+    UNIT,
+    WINDOW_S,
+    Kind,
+    Side,
+    Stage,
+    place_of,
+)
 from crossmargin.market.chains.agreement import Frozen
 
 OPERATORS: Final = ("north", "east", "south", "west")
@@ -44,15 +59,15 @@ def open_stage(kind: Kind, folder: Path, files: ExitStack) -> Stage:
     tokens, systems = [], []
     for chain in chains:
         chain.set_time(started_s())
-        token = deploy(chain, chain.keys[9], "Token", DECIMALS, folder=sources() / "demo")
-        system = deploy_system(chain, chain.keys[9], token.address, terms(chain.keys))
-        system.challenge.do(chain.keys[8], "addStake", value=STAKE)
+        token = deploy(chain, chain.keys[ISSUER], "Token", DECIMALS, folder=sources() / "demo")
+        system = deploy_system(chain, chain.keys[ISSUER], token.address, terms(chain.keys))
+        system.challenge.do(chain.keys[SPONSOR], "addStake", value=STAKE)
         endow(token, system)
         tokens.append(token)
         systems.append(system)
     _issue(tokens, chains[0].keys)
     places = [place_of(name, chain, token) for name, chain, token in zip("AB", chains, tokens, strict=True)]
-    lockbox = f"{places[0].chain}:0x{address_of(chains[0].keys[7]).hex()}"
+    lockbox = f"{places[0].chain}:0x{address_of(chains[0].keys[CUSTODIAN]).hex()}"
     for chain in chains:
         chain.mine(FINAL_BLOCKS)
     made = [
@@ -60,7 +75,7 @@ def open_stage(kind: Kind, folder: Path, files: ExitStack) -> Stage:
         for name, c, t, s in zip("AB", chains, tokens, systems, strict=True)
     ]
     registry = registry_of(places[0], places[1], lockbox)
-    stage = Stage(kind=kind, a=made[0], b=made[1], folder=folder, registry=registry, files=files)
+    stage = Stage(a=made[0], b=made[1], folder=folder, registry=registry, files=files)
     for side in stage.sides:
         deployed = (side.token, *side.system.contracts)
         stage.gas += [Gas(chain=side.name, what=f"deploy {one.artifact.name}", gas=one.gas) for one in deployed]
@@ -75,7 +90,7 @@ def start(kind: Kind, chain_id: int) -> ChainBackend:
 def terms(keys: Sequence[bytes]) -> Terms:
     """Three of five sign; a report can be refuted for half an hour, and a withdrawal waits as long."""
     return Terms(
-        signers=[address_of(key) for key in by_address(keys[:5])],
+        signers=[address_of(key) for key in by_address(keys[:SIGNERS])],
         threshold=3,
         window_s=WINDOW_S,
         age_s=_AGE_S,
@@ -88,24 +103,24 @@ def terms(keys: Sequence[bytes]) -> Terms:
         bond=BOND,
         stake=STAKE,
         reward=5_000,
-        sponsor=address_of(keys[8]),
+        sponsor=address_of(keys[SPONSOR]),
         beneficiary=_BENEFICIARY,
     )
 
 
 def endow(token: Deployed, system: System) -> None:
     """Let the vault take what the depositor has."""
-    token.do(token.chain.keys[5], "approve", system.vault.address, MINTED * UNIT)
+    token.do(token.chain.keys[DEPOSITOR], "approve", system.vault.address, MINTED * UNIT)
 
 
 def _issue(tokens: Sequence[Deployed], keys: Sequence[bytes]) -> None:
     """Tokens of the depositor on A; what the bridge holds there, it has minted on B, some of it for the depositor."""
     home, abroad = tokens
-    owner, bridge, others = address_of(keys[5]), address_of(keys[7]), bytes([8]) * 20
-    home.do(keys[9], "mint", owner, MINTED * UNIT)
-    home.do(keys[9], "mint", bridge, BRIDGED * UNIT)
-    abroad.do(keys[9], "mint", owner, BRIDGED // 2 * UNIT)
-    abroad.do(keys[9], "mint", others, BRIDGED // 2 * UNIT)
+    owner, bridge, others = address_of(keys[DEPOSITOR]), address_of(keys[CUSTODIAN]), bytes([8]) * 20
+    home.do(keys[ISSUER], "mint", owner, MINTED * UNIT)
+    home.do(keys[ISSUER], "mint", bridge, BRIDGED * UNIT)
+    abroad.do(keys[ISSUER], "mint", owner, BRIDGED // 2 * UNIT)
+    abroad.do(keys[ISSUER], "mint", others, BRIDGED // 2 * UNIT)
 
 
 def follow(
@@ -113,7 +128,7 @@ def follow(
 ) -> Follower:
     """A follower of the vault from the last final block, with the balance that is proven there; a new one each
     `number`."""
-    owner, vault = address_of(chain.keys[5]), system.vault
+    owner, vault = address_of(chain.keys[DEPOSITOR]), system.vault
     place = place_of(name, chain, token)
     readers = endpoints(name, chain)
     anchor = anchored(readers, PROFILE)

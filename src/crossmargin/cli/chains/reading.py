@@ -9,14 +9,14 @@ from crossmargin.adapters.contracts.vault import balance_slot
 from crossmargin.adapters.networks.endpoints import Anchor, Reading
 from crossmargin.cli.chains.desk import LEVEL_NAMES
 from crossmargin.cli.chains.report import Across, Balance
-from crossmargin.cli.chains.stage import FINAL_BLOCKS, HONEST, UNIT, Look, Side, Stage
+from crossmargin.cli.chains.stage import CHALLENGER, DEPOSITOR, FINAL_BLOCKS, HONEST, UNIT, Look, Side, Stage
 
 DEPOSITS: Final = {"A": 400_000, "B": 90_000}
 
 
 def deposit(stage: Stage, side: Side, amount: int, what: str = "deposit") -> None:
     """Whole tokens into the vault of a chain."""
-    stage.used(side, what, side.system.vault.do(stage.keys[5], "deposit", amount * UNIT))
+    stage.used(side, what, side.system.vault.do(stage.keys[DEPOSITOR], "deposit", amount * UNIT))
 
 
 def deposited(stage: Stage) -> None:
@@ -66,10 +66,10 @@ def read_across(stage: Stage) -> Across:
         states.address, a.chain.chain_id, anchor.block.hash, keys=stage.signers[:3], domain=b.system.domain
     )
     named = (states.address, a.chain.chain_id, anchor.block.hash, signed)
-    stage.used(b, "anchor a block of A, 3 of 5 signatures", attestor.do(stage.keys[6], "anchor", *named))
+    stage.used(b, "anchor a block of A, 3 of 5 signatures", attestor.do(stage.keys[CHALLENGER], "anchor", *named))
     shown = shown_to(stage, a, anchor, reading)
     read: int = states.ask("readAnchored", a.chain.chain_id, *shown)
-    receipt = states.do(stage.keys[6], "readAnchored", a.chain.chain_id, *shown)
+    receipt = states.do(stage.keys[CHALLENGER], "readAnchored", a.chain.chain_id, *shown)
     stage.used(b, "read a slot of A: header, account and slot", receipt)
     return Across(
         block=anchor.block.number,

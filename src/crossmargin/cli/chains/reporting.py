@@ -15,7 +15,7 @@ from crossmargin.adapters.statements import read_statement, statement_name, writ
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.chains.desk import Sight
 from crossmargin.cli.chains.report import Attested, Withdrawal
-from crossmargin.cli.chains.stage import HONEST, UNIT, WINDOW_S, Look, Side, Stage
+from crossmargin.cli.chains.stage import CHALLENGER, DEPOSITOR, HONEST, UNIT, WINDOW_S, Look, Side, Stage
 from crossmargin.cli.proving.report import verify_report
 from crossmargin.cli.proving.words import money
 from crossmargin.engine.attest import attest
@@ -98,7 +98,7 @@ def submit(stage: Stage, epoch: Epoch, sides: Sequence[Side]) -> None:
     """Sign for each chain by three of five, and submit there."""
     for side in sides:
         signatures = sign_head(epoch.head, stage.signers[:3], side.system.domain)
-        receipt = side.system.attestor.do(stage.keys[6], "submit", head_argument(epoch.head), signatures)
+        receipt = side.system.attestor.do(stage.keys[CHALLENGER], "submit", head_argument(epoch.head), signatures)
         which = "the first report" if epoch.head.epoch == 1 else "a report"
         stage.used(side, f"submit {which}, 3 of 5 signatures", receipt)
 
@@ -129,7 +129,9 @@ def attested(stage: Stage, made: Made, out: Path, *, kept: bool) -> Attested:
         write_text(out / "verify.sh", command + "\n")
     statement = read_statement(file)
     report = verify_report(statement, verify(statement, trusted), digest)
-    receipt = stage.b.system.attestor.do(stage.keys[6], "opened", head_argument(head), leaf_argument(statement))
+    receipt = stage.b.system.attestor.do(
+        stage.keys[CHALLENGER], "opened", head_argument(head), leaf_argument(statement)
+    )
     stage.used(stage.b, "open the account's leaf", receipt)
     return Attested(
         epoch=head.epoch,
@@ -189,14 +191,14 @@ def refused(stage: Stage) -> None:
     stage.meet(WINDOW_S + 1)
     execute(stage, stage.a, UNCOVERED, made.epoch)
     vault = stage.a.system.vault
-    stage.used(stage.a, "cancel a request", vault.do(stage.keys[5], "cancel", number))
+    stage.used(stage.a, "cancel a request", vault.do(stage.keys[DEPOSITOR], "cancel", number))
     stage.settle()
 
 
 def request(stage: Stage, side: Side, amount: int) -> int:
     """Ask whole tokens back from a vault; the request's id."""
     number: int = side.system.vault.ask("nonce")
-    stage.used(side, "request a withdrawal", side.system.vault.do(stage.keys[5], "request", amount * UNIT))
+    stage.used(side, "request a withdrawal", side.system.vault.do(stage.keys[DEPOSITOR], "request", amount * UNIT))
     return number
 
 
@@ -205,7 +207,7 @@ def execute(stage: Stage, side: Side, amount: int, epoch: Epoch) -> Withdrawal:
     vault, before = side.system.vault, side.token.ask("balanceOf", stage.owner)
     number: int = vault.ask("nonce") - 1
     shown = (head_argument(epoch.head), leaf_argument(statement_of(epoch, stage.account)))
-    receipt = vault.send(stage.keys[5], "execute", number, *shown, *shown, 0)
+    receipt = vault.send(stage.keys[DEPOSITOR], "execute", number, *shown, *shown, 0)
     stage.used(side, "execute a withdrawal" + ("" if receipt.status else ", refused"), receipt)
     found = Withdrawal(
         chain=side.name,

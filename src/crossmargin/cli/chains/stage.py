@@ -40,6 +40,8 @@ from crossmargin.market.registry.registry import Registry
 
 Kind = Literal["anvil", "in-process"]
 UNIT: Final = 10**DECIMALS
+SIGNERS: Final = 5  # The first keys of a chain; then one for each role.
+DEPOSITOR, CHALLENGER, CUSTODIAN, SPONSOR, ISSUER = range(SIGNERS, SIGNERS + 5)
 FINAL_BLOCKS: Final = 9  # After so many more a block is final.
 WINDOW_S: Final = 1_800
 HONEST: Final = "the endpoints are honest, and the chain is read from its beginning"
@@ -90,7 +92,6 @@ class Look:
 class Stage:
     """The demonstration as it stands: both chains, and all gas that was used."""
 
-    kind: Kind
     a: Side
     b: Side
     folder: Path
@@ -103,23 +104,23 @@ class Stage:
 
     @property
     def keys(self) -> tuple[bytes, ...]:
-        """The keys of roles: five signers, depositor, challenger, bridge, sponsor, issuer."""
+        """The keys of all roles, the same on both chains."""
         return self.a.chain.keys
 
     @property
     def signers(self) -> tuple[bytes, ...]:
         """The keys of those who sign reports, by rising address."""
-        return by_address(self.keys[:5])
+        return by_address(self.keys[:SIGNERS])
 
     @property
     def owner(self) -> bytes:
         """The address whose account it is, the same on both chains."""
-        return address_of(self.keys[5])
+        return address_of(self.keys[DEPOSITOR])
 
     @property
     def lockbox(self) -> bytes:
         """The address on A that holds what the bridge has minted on B."""
-        return address_of(self.keys[7])
+        return address_of(self.keys[CUSTODIAN])
 
     @property
     def account(self) -> str:
@@ -171,8 +172,9 @@ class Stage:
 
     def _judged(self, side: Side, poll: Poll, reading: Reading | None, proof_ms: float) -> Look:
         key = self.key(side)
-        agreed = reading is not None and reading.block.hash == poll.journal.root.hash
-        proven = {key: reading.values[balance_slot(self.owner)]} if agreed and reading is not None else {}
+        proven = {}
+        if reading is not None and reading.block.hash == poll.journal.root.hash:
+            proven = {key: reading.values[balance_slot(self.owner)]}
         found = condition(poll.journal, PROFILE, now_s=float(self.now_s), unexplained=unexplained(poll.journal, proven))
         level = partial(level_of, profile=PROFILE, heads=self.heads[side.name], now_s=self.now_s)
         amounts = by_level(poll.journal, level).get(key, {})
@@ -210,10 +212,10 @@ class Stage:
 
     def figures_of(self, looks: tuple[Look, Look], sight: Sight) -> Figures:
         """What the desk has and must have by two looks."""
-        return figures_of(self, looks, self.margin(looks, sight))
+        return _figures(self, looks, self.margin(looks, sight))
 
 
-def figures_of(stage: Stage, looks: tuple[Look, Look], result: MarginResult) -> Figures:
+def _figures(stage: Stage, looks: tuple[Look, Look], result: MarginResult) -> Figures:
     """The figures of a result, with the health of both chains."""
     report = account_of(result)
     (pool,) = report.pools
