@@ -79,6 +79,16 @@ def test_where_every_venue_falls_alike_the_account_goes(replays: dict[str, Oracl
     assert found.assets[0].liquidated_ms - found.assets[0].alone_ms <= 2 * MINUTE_MS
 
 
+def test_what_is_run_off_to_nothing_is_liquidated():
+    """Nine days broken: the run-off of seven ends, however the market stands."""
+    day = shipped_replay("D05")
+    closed = msgspec.structs.replace(day.assets[0], closed_min=(0.0, 1e9), alone="first venue")
+    (one,) = replay_oracles(
+        msgspec.structs.replace(day, assets=(closed,), duration_min=13_000.0, step_min=1_000.0), MODEL
+    ).assets
+    assert (one.steps[-1].settled, one.steps[-1].status, one.steps[-1].credit) == (0.0, "liquidation", 0.0)
+
+
 @settings(max_examples=6, deadline=None)
 @given(low=st.floats(0.01, 1.15), minute=st.integers(5, 60))
 def test_no_lie_of_one_source_liquidates(low: float, minute: int):

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
 from crossmargin.adapters.oracles.files import Said
 from crossmargin.core.chain_ids import parse_asset
 from crossmargin.core.errors import InvalidInput
+from crossmargin.engine.oracles.replay import PEGS
 from crossmargin.market.document import MarketDocument
 from crossmargin.market.oracles.document import Feed
 from crossmargin.market.oracles.gates import refusal
-from crossmargin.market.oracles.peg import PegState
 from crossmargin.market.oracles.quotes import Quote
 from crossmargin.market.oracles.watching import Moment, Sight, Track, Watched, watch
 from crossmargin.market.registry.registry import RegistryView
-from crossmargin.market.representations.document import InstanceState, PegName
+from crossmargin.market.representations.document import InstanceState
 
 Clock: TypeAlias = Literal["new-risk", "settled"]
-PEGS: Final[Mapping[PegState, PegName]] = {
-    PegState.NORMAL: "normal",
-    PegState.WATCH: "watch",
-    PegState.STRESS: "stress",
-    PegState.BROKEN: "broken",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

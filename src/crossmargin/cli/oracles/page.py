@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from crossmargin.cli.failures.words import duration
 from crossmargin.cli.oracles import charts
 from crossmargin.cli.oracles.words import (
     OVERVIEW,
@@ -66,8 +67,8 @@ def _tiles(report: OracleReplay) -> Markup:
         alone = f"by {one.alone} alone {clock(one.alone_ms)[11:] or 'never'}" if one.alone_ms is not None else ""
         entries.append(Tile(f"{one.asset} liquidated", clock(one.liquidated_ms), alone, "short" if wrong else ""))
         if one.cut_ms is not None and one.passed_ms is not None:
-            lead = (one.passed_ms - one.cut_ms) / 60_000.0
-            entries.append(Tile("Credit cut before the loss", f"{lead:g} min", "", "short" if lead < 0.0 else ""))
+            lead = (one.passed_ms - one.cut_ms) / 1_000.0
+            entries.append(Tile("Credit cut before the loss", duration(lead), "", "short" if lead < 0.0 else ""))
     return tile_row(entries)
 
 

@@ -29,7 +29,7 @@ from crossmargin.market.representations.document import PegName
 _MINUTE_NS: Final = 60 * SECOND_NS
 CUT: Final = 0.001  # of what a unit counted for at the start: less than that is the noise of a calm mark
 STEPS_MAX: Final = 10_000
-_PEGS: Final[dict[PegState, PegName]] = {
+PEGS: Final[dict[PegState, PegName]] = {
     PegState.NORMAL: "normal",
     PegState.WATCH: "watch",
     PegState.STRESS: "stress",
@@ -106,8 +106,8 @@ def _check_points(points: Points, where: str) -> None:
 
 def _asset(one: ReplayedAsset, document: ReplayDocument, start_ns: int, model: ModelDocument) -> AssetReplay:
     sights = tuple(_sights(one, document, start_ns))
-    first = sights[0][1]
-    price = first.new_risk.collateral if first.new_risk is not None else price_at(one.fund, 0.0)
+    mid = sights[0][1].mark.mid
+    price = price_at(one.fund, 0.0) if mid is None else mid
     account = ReplayAccount(
         asset=one.asset, haircut=one.haircut, cushion=one.cushion, price=price, time_ns=start_ns, model=model
     )
@@ -154,10 +154,11 @@ def _said(path: SourcePath, minute: float, now_ns: int) -> Quote:
 def _step(minute: float, sight: Sight, one: ReplayedAsset, account: ReplayAccount) -> ReplayStep:
     said = {path.feed.source: price_at(path.points, minute) for path in one.paths}
     others = [price for source, price in said.items() if source != one.alone] or list(said.values())
-    opening = _answer(account, sight.new_risk, _PEGS[sight.peg.state])
+    opening = _answer(account, sight.new_risk, PEGS[sight.peg.state])
     # Haircuts of a peg in stress are for new risk; what old loans lose to a broken one is in the settled price.
-    settled = _answer(account, sight.settled, "normal")
+    settled = _settled_status(account, sight.settled)
     alone = account.at(said[one.alone], "normal")
+    may_open = _may_open(opening) if sight.left.new_credit else "restricted"
     return ReplayStep(
         time_ms=to_milliseconds(sight.time_ns),
         minute=minute,
@@ -172,14 +173,21 @@ def _step(minute: float, sight: Sight, one: ReplayedAsset, account: ReplayAccoun
         peg=sight.peg.state.name,
         credit=0.0 if opening is None else opening.credit_usd / account.amount,
         requirement_usd=alone.maintenance_usd,
-        status=_may_open(opening) if settled is None else STATUS_NAMES[settled.status],
-        opening=_may_open(opening),
+        status=settled or may_open,
+        opening=may_open,
         alone=STATUS_NAMES[alone.status],
     )
 
 
 def _answer(account: ReplayAccount, band: Band | None, peg: PegName) -> Answer | None:
     return None if band is None or band.collateral <= 0.0 else account.at(band.collateral, peg)
+
+
+def _settled_status(account: ReplayAccount, band: Band | None) -> Status | None:
+    """The account by settled prices; none where nobody may be liquidated. What is run off to nothing holds nothing."""
+    if band is None:
+        return None
+    return "liquidation" if band.collateral <= 0.0 else STATUS_NAMES[account.at(band.collateral, "normal").status]
 
 
 def _may_open(opening: Answer | None) -> Status:
