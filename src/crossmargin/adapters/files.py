@@ -49,7 +49,12 @@ def read_market(path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
     Raises `UnreadableFile` for a file that cannot be read, and `InvalidInput`, `MissingFactors` or `SurfaceArbitrage`
     for what it states.
     """
-    document, records = read_document(Path(path), MarketDocument), None
+    return market_of(read_document(Path(path), MarketDocument), path, registry=registry)
+
+
+def market_of(document: MarketDocument, path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
+    """The market that a document states which is, or will be, the file `path`; raises as `read_market` does."""
+    records = None
     if document.chains is not None:
         from crossmargin.adapters.registries.files import (  # noqa: PLC0415 a market without chains does without
             DEFAULT_REGISTRY,

@@ -13,7 +13,7 @@ import msgspec
 
 from crossmargin.adapters.conformance import Case, Check, Pack, Statement, compare
 from crossmargin.adapters.documents import convert, read_document
-from crossmargin.adapters.files import read_book, read_market
+from crossmargin.adapters.files import market_of, read_book, read_market
 from crossmargin.adapters.own_packs.document import (
     OWN,
     CaseDocument,
@@ -30,7 +30,6 @@ from crossmargin.core.errors import CrossmarginError, DuplicateName, InvalidInpu
 from crossmargin.engine.variants import account_alone
 from crossmargin.margin.rulebooks.registry import rulebook
 from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult
-from crossmargin.market.build import build_snapshot
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.portfolio.book import Book
 from crossmargin.portfolio.build import build_book
@@ -213,7 +212,7 @@ def _snapshot(document: CaseDocument, file: Path) -> Snapshot:
     if isinstance(document.market, str):
         return read_market(file.parent / document.market)
     assert document.market is not None
-    return build_snapshot(document.market, where=f"{file}: market")
+    return market_of(document.market, file)
 
 
 def _book(document: CaseDocument, snapshot: Snapshot, file: Path) -> Book:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from crossmargin.adapters.chains import chains_at, market_document, parse_time
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import read_book, read_market, read_model_document
+from crossmargin.adapters.files import market_of, read_book, read_market, read_model_document
 from crossmargin.adapters.writing import document_syntax, document_text
 from crossmargin.cli.markets.report import chain_line, chain_report, check_report, survey_line
 from crossmargin.cli.output import enter_text, print_json, print_report, progress_bar
@@ -18,7 +18,6 @@ from crossmargin.core import check
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import SECOND_NS, format_instant, parse_instant
 from crossmargin.market import document as doc
-from crossmargin.market.build import build_snapshot
 from crossmargin.market.curve import RateCurve
 from crossmargin.market.fit import FittedChain, build_chain
 from crossmargin.market.quotes import NO_RATES, ChainQuotes
@@ -54,7 +53,7 @@ def build(sources: Sources, *, out: Path | None, html: Path | None, as_json: boo
     with ExitStack() as files:
         if out is not None:
             document = market_document(fitted, base=base, source=_source(sources, fitted))
-            build_snapshot(document, where=str(out))
+            market_of(document, sources.base or out)
             enter_text(files, out, document_text(document, syntax=syntax))
         if html is not None:
             from crossmargin.cli.markets.page import market_page
@@ -123,7 +122,7 @@ def _rates(sources: Sources, base: doc.MarketDocument | None) -> RateCurve:
     if sources.rate is not None:
         rate = check.within(sources.rate, "rate", -1.0, 10.0, where="--rate")
         return RateCurve(tenor_years=NO_RATES.tenor_years, rate=NO_RATES.rate + rate)
-    if base is not None and (curve := build_snapshot(base, where=str(sources.base)).rates.get("USD")):
+    if base is not None and (curve := market_of(base, sources.base or "").rates.get("USD")):
         return curve
     raise InvalidInput(
         "rate", where="market build --tradfi", value="missing", limit="given", remedy="Name --rate, or rates in --base."
