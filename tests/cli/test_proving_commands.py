@@ -2,18 +2,27 @@
 
 import html
 import json
+from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from crossmargin.adapters.statements import STATEMENT_BYTES_MAX, read_statement, statement_name, write_statement
+from crossmargin.adapters import statements
+from crossmargin.adapters.statements import (
+    STATEMENT_BYTES_MAX,
+    read_statement,
+    statement_name,
+    write_epoch,
+    write_statement,
+)
 from crossmargin.cli.proving.page import verify_page
 from crossmargin.cli.proving.report import AttestReport, VerifyReport
 from crossmargin.cli.proving.words import money, verdict
 from crossmargin.core.errors import InvalidInput, UnreadableFile
-from crossmargin.proofs.statement import head_digest, statement_of
+from crossmargin.proofs.statement import Head, Statement, head_digest, statement_of
 from crossmargin.proofs.typed_hash import Domain
 from tests.cli.shell import Outcome, crossmargin
 from tests.proofs.test_statement import TOKEN, backing, epoch, vault
@@ -51,6 +60,39 @@ def test_what_is_attested_verifies(made):
         assert (code, found.good, found.account) == (0, True, row.account)
         assert found.digest == report.digest
         assert (found.worst_loss, found.collateral) == (row.worst_loss, row.collateral)
+
+
+def write_while(left: Iterator[int], path: Path, what: Statement | Head) -> None:
+    """Write as long as something is left, then die."""
+    next(left)
+    write_statement(path, what)
+
+
+def test_an_epoch_that_was_interrupted_is_made_again(made, tmp_path, monkeypatch):
+    folder, _ = made
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    head = msgspec.json.decode(whole["head.json"], type=Head)
+    own = [read_statement(folder / name) for name in sorted(whole) if name != "head.json"]
+    write_epoch(tmp_path, msgspec.structs.replace(head, epoch=head.epoch - 1), own)
+    for lived in range(len(own) + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(statements, "write_statement", partial(write_while, iter(range(lived))))
+            with pytest.raises(StopIteration):
+                write_epoch(tmp_path, head, own)
+        assert not (tmp_path / "head.json").exists()
+    write_epoch(tmp_path, head, own)
+    write_epoch(tmp_path, head, own)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
+def test_an_epoch_is_told_once(made):
+    folder, _ = made
+    before = (folder / "head.json").read_bytes()
+    head = msgspec.json.decode(before, type=Head)
+    for other in ({"as_of_ms": head.as_of_ms + 1}, {"epoch": head.epoch - 1}):
+        with pytest.raises(InvalidInput, match=r"epoch is .*, but must be after"):
+            write_epoch(folder, msgspec.structs.replace(head, **other), [])
+    assert (folder / "head.json").read_bytes() == before
 
 
 def test_the_terminal_and_the_page_say_the_same(made, tmp_path):

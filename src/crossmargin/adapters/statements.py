@@ -6,6 +6,7 @@ is judged by `crossmargin.proofs.checking` alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from crossmargin.core.errors import InvalidInput, UnreadableFile
 from crossmargin.proofs.keccak import DIGEST_BYTES
 from crossmargin.proofs.statement import Head, Statement
 
+HEAD_NAME: Final = "head.json"
 STATEMENT_BYTES_MAX: Final = 16 * 2**20  # A thousand positions in a thousand scenarios take it up.
 _SECRET_BYTES_MAX: Final = 256
 
@@ -33,6 +35,29 @@ def read_statement(path: str | Path) -> Statement:
 def write_statement(path: str | Path, statement: Statement | Head) -> None:
     """Write a statement, or the head of an epoch, as JSON."""
     write_text(path, msgspec.json.format(msgspec.json.encode(statement), indent=2).decode() + "\n")
+
+
+def write_epoch(folder: Path, head: Head, statements: Iterable[Statement]) -> None:
+    """Write the statements of an epoch, and its head last: where a head stands, all that it covers stands.
+
+    What was interrupted is made again by the same call. Raises `InvalidInput` unless the epoch is after the one that
+    the folder holds, or is that very one: two heads of one epoch would be two truths.
+    """
+    place = folder / HEAD_NAME
+    if place.exists():
+        held = decode(_bounded(place, STATEMENT_BYTES_MAX), Head, syntax="json", where=str(place))
+        if head.epoch < held.epoch or (head.epoch == held.epoch and head != held):
+            raise InvalidInput(
+                "epoch",
+                where=str(place),
+                value=head.epoch,
+                limit=f"after {held.epoch}, which is made",
+                remedy="Name the next one (--epoch), or another folder.",
+            )
+        place.unlink()
+    for statement in statements:
+        write_statement(folder / statement_name(statement.account), statement)
+    write_statement(place, head)
 
 
 def statement_name(account: str) -> str:

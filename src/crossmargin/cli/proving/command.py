@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from crossmargin.adapters.files import read_book, read_market, read_model
-from crossmargin.adapters.statements import read_secret, read_statement, statement_name, write_statement
+from crossmargin.adapters.statements import read_secret, read_statement, statement_name, write_epoch
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.commands import Inputs
 from crossmargin.cli.output import print_report, progress_bar
@@ -58,9 +58,7 @@ def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int,
         raise InvalidInput(
             "folder", where="--out", value=str(out), limit="a folder to write to", remedy=f"{error.strerror}."
         ) from None
-    write_statement(out / "head.json", made.head)
-    for statement, name in statements:
-        write_statement(out / name, statement)
+    write_epoch(out, made.head, [statement for statement, _ in statements])
     print_report(attest_report(made, statements), as_json=as_json, tables=attest_tables)
 
 
