@@ -1,6 +1,7 @@
 """What may come and what came: the forecast of a requirement, a book through a crisis, and kept trees."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -114,7 +115,7 @@ def replay(positions: int) -> list[Contender]:
 
 
 @cache
-def learnt() -> tuple[object, Trees]:
+def learnt() -> tuple[Any, Trees]:
     """A learner of the size of a predictive margin's, and its trees as they are kept."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -134,7 +135,7 @@ def trees(rows: int) -> list[Contender]:
     features = np.random.default_rng(4).normal(size=(rows, 40))
     return [
         Contender(name="evaluate", run=lambda: evaluate(kept, features), cells=rows),
-        Contender(name="scikit-learn", run=lambda: learner.predict(features), cells=rows),  # type: ignore[attr-defined]
+        Contender(name="scikit-learn", run=lambda: learner.predict(features), cells=rows),
     ]
 
 

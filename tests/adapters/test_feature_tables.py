@@ -19,7 +19,7 @@ FRAME = pl.DataFrame({"time": [DAY_NS // 10**6, 2 * DAY_NS // 10**6], "funding":
 @pytest.mark.parametrize("ending", ["parquet", "csv", "arrow", "feather"])
 def test_every_format_says_the_same(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"features.{ending}"
-    {"parquet": FRAME.write_parquet, "csv": FRAME.write_csv}.get(ending, FRAME.write_ipc)(path)  # type: ignore[operator]
+    {"parquet": FRAME.write_parquet, "csv": FRAME.write_csv}.get(ending, FRAME.write_ipc)(path)
     found, table = read_features(path), read_features(FRAME)
     for one in (found, table):
         assert one.names == ("funding", "open_interest")

@@ -7,11 +7,10 @@ signers' addresses, s in the lower half. What a statement opens becomes the argu
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
-from crossmargin.adapters.networks.signing import address_of, missing_package
+from crossmargin.adapters.networks.signing import address_of, coincurve
 from crossmargin.core.errors import InvalidInput
 from crossmargin.proofs.calldata import loss_arguments, positions_of
 from crossmargin.proofs.claims import Claim
@@ -165,16 +164,7 @@ def _raw(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
 
 
-@functools.cache
-def _library() -> Any:
-    try:
-        import coincurve  # noqa: PLC0415 it is an extra
-    except ImportError:
-        raise missing_package("coincurve", "evm") from None
-    return coincurve
-
-
 def _signature(digest: bytes, key: bytes) -> bytes:
     """libsecp256k1 signs with s in the lower half, and with a nonce that the message fixes (RFC 6979)."""
-    signed: bytes = _library().PrivateKey(key).sign_recoverable(digest, hasher=None)
+    signed: bytes = coincurve().PrivateKey(key).sign_recoverable(digest, hasher=None)
     return signed[:64] + bytes([signed[64] + _RECOVERY])

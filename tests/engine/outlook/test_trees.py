@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from crossmargin.engine.outlook.trees import LEAF, Trees, evaluate
 from crossmargin.validation.predictive.exporting import trees_of
 
 
-def fitted(seed: int, rows: int, missing: float, quantile: float) -> tuple[object, np.ndarray]:
+def fitted(seed: int, rows: int, missing: float, quantile: float) -> tuple[Any, np.ndarray]:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     rng = np.random.default_rng(seed)
@@ -38,7 +40,7 @@ def test_they_predict_as_the_learner_does(seed: int, rows: int, missing: float, 
     rng = np.random.default_rng(seed + 1)
     asked = np.concatenate([features, 3.0 * rng.normal(size=(200, 4)), np.full((1, 4), np.nan)])
     asked[rng.random(asked.shape) < missing] = np.nan
-    np.testing.assert_allclose(evaluate(kept, asked), learner.predict(asked), rtol=0.0, atol=1e-12)  # type: ignore[attr-defined]
+    np.testing.assert_allclose(evaluate(kept, asked), learner.predict(asked), rtol=0.0, atol=1e-12)
 
 
 def test_features_keep_their_places_in_a_wider_table() -> None:

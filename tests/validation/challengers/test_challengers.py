@@ -87,7 +87,7 @@ def test_draws_end_where_the_outermost_row_stands() -> None:
     """A copula's uniforms go deeper than any sample; the price of so deep a quantile has no mean."""
     rows = setting().base.residual[FIRST - 299 : FIRST + 1]
     ends = splice(rows, shape_max=SHAPE_OF_MARGINS).quantile(np.tile([0.5 / 300, 1.0 - 0.5 / 300], (rows.shape[1], 1)))
-    drawn = challenger("t-copula", setting()).draws[0]  # type: ignore[attr-defined] it is drawn
+    drawn = challenger("t-copula", setting()).draws[0]
     np.testing.assert_allclose(np.sort(drawn, axis=0)[[0, -1]].T, ends, rtol=1e-12)
 
 

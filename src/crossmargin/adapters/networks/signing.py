@@ -23,6 +23,16 @@ def missing_package(package: str, extra: str) -> InvalidInput:
 
 
 @functools.cache
+def coincurve() -> Any:
+    """The library of signatures over secp256k1; raises `InvalidInput` without the extra."""
+    try:
+        import coincurve as library  # noqa: PLC0415 it is an extra
+    except ImportError:
+        raise missing_package("coincurve", "evm") from None
+    return library
+
+
+@functools.cache
 def _account() -> Any:
     try:
         from eth_account import Account  # noqa: PLC0415 it is an extra

@@ -6,11 +6,9 @@ that nobody can show one signature twice.
 
 from __future__ import annotations
 
-import functools
-from types import ModuleType
 from typing import Final
 
-from crossmargin.adapters.networks.signing import missing_package
+from crossmargin.adapters.networks.signing import coincurve
 from crossmargin.proofs.keccak import keccak
 
 # The order of the group. Source: SEC 2, "Recommended Elliptic Curve Domain Parameters", 2.4.1 (2010).
@@ -18,18 +16,9 @@ ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD036414
 SIGNATURE_BYTES: Final = 65
 
 
-@functools.cache
-def _library() -> ModuleType:
-    try:
-        import coincurve  # noqa: PLC0415 it is an extra
-    except ImportError:
-        raise missing_package("coincurve", "evm") from None
-    return coincurve
-
-
 def require_recovery() -> None:
     """Raise `InvalidInput` without the extra, before its absence could be taken for a bad payload."""
-    _library()
+    coincurve()
 
 
 def recover(digest: bytes, signature: bytes) -> bytes | None:
@@ -43,7 +32,7 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
     if parity not in {0, 1} or not 0 < s <= ORDER // 2:
         return None
     try:
-        key = _library().PublicKey.from_signature_and_message(signature[:64] + bytes([parity]), digest, hasher=None)
+        key = coincurve().PublicKey.from_signature_and_message(signature[:64] + bytes([parity]), digest, hasher=None)
     except ValueError:
         return None
     return keccak(key.format(compressed=False)[1:])[12:]

@@ -16,8 +16,8 @@ from crossmargin.cli.report.svg import (
     join,
     label,
     line,
+    line_legend,
     path,
-    text_width,
     tick,
     ticks,
 )
@@ -65,7 +65,7 @@ def credit_chart(one: AssetReplay, width: float) -> Markup:
 
 
 def _drawn(title: str, one: AssetReplay, series: Sequence[_Series], width: float, *, marked: bool = False) -> Markup:
-    heading, top = _legend([(x.class_, x.name) for x in series if x.name], width)
+    heading, top = line_legend([(x.class_, x.name) for x in series if x.name], _LEFT, width)
     bottom = top + (250.0 if is_wide(width) else 210.0)
     across = Scale(0.0, max(one.steps[-1].minute, 1e-9), _LEFT, width - 8.0)
     shown = [value for x in series for value in x.values if value is not None]
@@ -136,15 +136,3 @@ def _minutes(across: Scale, top: float, bottom: float) -> Markup:
     middle = (across.start + across.end) / 2.0
     parts.append(label(middle, bottom + 2 * LINE, "since the start", anchor="middle", class_="tick"))
     return join(parts)
-
-
-def _legend(keys: Sequence[tuple[str, str]], width: float) -> tuple[Markup, float]:
-    """Short lines with words, in as many rows as they take, and where the plot may begin."""
-    parts, x, y = [], _LEFT, 12.0
-    for class_, text in keys:
-        need = 34.0 + text_width(text)
-        if x + need > width and x > _LEFT:
-            x, y = _LEFT, y + LINE + 3.0
-        parts += [path([(x, y - 4.0), (x + 18.0, y - 4.0)], class_), label(x + 23.0, y, text, class_="tick")]
-        x += need
-    return join(parts), y + 12.0

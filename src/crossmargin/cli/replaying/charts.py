@@ -16,9 +16,9 @@ from crossmargin.cli.report.svg import (
     join,
     label,
     line,
+    line_legend,
     path,
     scale,
-    text_width,
     tick,
     ticks,
 )
@@ -37,7 +37,7 @@ def requirement_chart(one: AccountReplay, event: EventReplay, width: float) -> M
     if one.calls:
         keys.append(("held trail", "with calls paid"))
     keys += [("trail trail-0", "initial"), ("trail trail-5", "maintenance")]
-    heading, top = _legend(keys, width)
+    heading, top = line_legend(keys, _LEFT, width)
     bottom = top + (220.0 if is_wide(width) else 190.0)
     across = _hours(event, width)
     paid = [p.equity_usd + p.posted_usd for p in one.points]
@@ -73,7 +73,7 @@ def requirement_chart(one: AccountReplay, event: EventReplay, width: float) -> M
 def paths_chart(event: EventReplay, paths: Sequence[FactorPath], width: float) -> Markup:
     """What the factors did since the start, in percent."""
     names = [_name(p.factor) for p in paths]
-    heading, top = _legend([(f"trail trail-{i}", name) for i, name in enumerate(names)], width)
+    heading, top = line_legend([(f"trail trail-{i}", name) for i, name in enumerate(names)], _LEFT, width)
     bottom = top + (200.0 if is_wide(width) else 170.0)
     across = _hours(event, width)
     up = scale([x for p in paths for x in p.moves], bottom, top, pad=0.05)
@@ -125,19 +125,6 @@ def _upright_axis(up: Scale, across: Scale, words: Callable[[float], str]) -> Ma
         parts.append(line(across.start, y, across.end, y, "zero" if value == 0.0 else "gridline"))
         parts.append(label(across.start - 6.0, y + 4.0, words(value), anchor="end", class_="tick"))
     return join(parts)
-
-
-def _legend(keys: Sequence[tuple[str, str]], width: float) -> tuple[Markup, float]:
-    """Short lines with words, in as many rows as they take, and where the plot may begin."""
-    parts, x, y = [], _LEFT, 12.0
-    for class_, text in keys:
-        need = 34.0 + text_width(text)
-        if x + need > width and x > _LEFT:
-            x, y = _LEFT, y + LINE + 3.0
-        parts.append(path([(x, y - 4.0), (x + 18.0, y - 4.0)], class_))
-        parts.append(label(x + 23.0, y, text, class_="tick"))
-        x += need
-    return join(parts), y + 12.0
 
 
 def _strips(across: Scale, top: float, bottom: float, hours: Sequence[float], told: Sequence[str]) -> Markup:

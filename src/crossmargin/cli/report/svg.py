@@ -259,3 +259,15 @@ def legend(entries: Sequence[tuple[str, str]], x: float, y: float) -> Markup:
         parts.append(label(x + 14.0, y, text, class_="tick"))
         x += 30.0 + text_width(text)
     return join(parts)
+
+
+def line_legend(keys: Sequence[tuple[str, str]], left: float, width: float) -> tuple[Markup, float]:
+    """Short lines with words, (class, text) each, in as many rows as they take, and where the plot may begin."""
+    parts, x, y = [], left, 12.0
+    for class_, text in keys:
+        need = 34.0 + text_width(text)
+        if x + need > width and x > left:
+            x, y = left, y + LINE + 3.0
+        parts += [path([(x, y - 4.0), (x + 18.0, y - 4.0)], class_), label(x + 23.0, y, text, class_="tick")]
+        x += need
+    return join(parts), y + 12.0

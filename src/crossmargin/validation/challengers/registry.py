@@ -47,6 +47,7 @@ CHALLENGERS: Final[Mapping[str, Challenger]] = MappingProxyType(
 )
 
 
+DEFAULT_SPEC: Final = PredictiveSpec()
 Derived: TypeAlias = Callable[[Series, FactorHistory], Series]
 
 
@@ -54,7 +55,7 @@ def conformal(
     baseline: Series,
     history: FactorHistory,
     *,
-    spec: PredictiveSpec = PredictiveSpec(),  # noqa: B008 it is frozen
+    spec: PredictiveSpec = DEFAULT_SPEC,
     given: Sequence[FeatureTable] = (),
 ) -> Series:
     """The baseline corrected by what its errors have been, at the baseline's rate; before it has learnt, the baseline.

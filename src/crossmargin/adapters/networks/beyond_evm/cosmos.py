@@ -9,13 +9,12 @@ protocol buffers, and votes are signed with secp256k1, one of its two key types.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from crossmargin.adapters.networks.signing import missing_package
+from crossmargin.adapters.networks.signing import coincurve
 from crossmargin.core.errors import NotProved
 from crossmargin.core.finality import Trust
 from crossmargin.core.merkle import merkle_root, verify_inclusion
@@ -77,15 +76,6 @@ class StateProof:
     index: int
     size: int
     path: tuple[bytes, ...]
-
-
-@functools.cache
-def _verifier() -> Callable[[bytes, bytes, bytes], bool]:
-    try:
-        from coincurve import verify_signature  # noqa: PLC0415 it is an extra
-    except ImportError:
-        raise missing_package("coincurve", "evm") from None
-    return verify_signature
 
 
 def validators_hash(validators: Sequence[Validator]) -> bytes:
@@ -150,7 +140,7 @@ def _check_set(validators: Sequence[Validator], expected: bytes, where: str) -> 
 
 def _check_power(signed: SignedHeader, validators: Sequence[Validator], thirds: int, where: str) -> None:
     """More than `thirds` of three of the validators' power must have signed."""
-    message, check = vote_bytes(signed.header), _verifier()
+    message, check = vote_bytes(signed.header), coincurve().verify_signature
     power = sum(
         one.power
         for one in validators

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -16,22 +15,13 @@ from crossmargin.adapters.networks.beyond_evm.cosmos import (
     validators_hash,
     vote_bytes,
 )
-from crossmargin.adapters.networks.signing import missing_package
+from crossmargin.adapters.networks.signing import coincurve
 from crossmargin.core import check
 from crossmargin.core.merkle import inclusion_proof, merkle_root
 from crossmargin.proofs.keccak import keccak
 
 BLOCK_INTERVAL_S: Final = 6
 TRUSTING_PERIOD_S: Final = 14 * 86_400  # Two thirds of the 21 days for which validators stay bonded on the Hub.
-
-
-@functools.cache
-def _private_key() -> Any:
-    try:
-        from coincurve import PrivateKey  # noqa: PLC0415 it is an extra
-    except ImportError:
-        raise missing_package("coincurve", "evm") from None
-    return PrivateKey
 
 
 class CosmosChain:
@@ -96,7 +86,7 @@ class CosmosChain:
     def _made(self, powers: Sequence[int], name: str) -> tuple[Validator, ...]:
         made = []
         for place, power in enumerate(powers):
-            secret = _private_key()(keccak(f"crossmargin validator {self.chain_id} {name} {place}".encode()))
+            secret = coincurve().PrivateKey(keccak(f"crossmargin validator {self.chain_id} {name} {place}".encode()))
             key = secret.public_key.format()
             self._secrets[key] = secret
             made.append(Validator(public_key=key, power=power))
