@@ -185,6 +185,26 @@ def test_entries_are_only_appended_and_a_change_is_found(tmp_path) -> None:
         JournalStore(tmp_path / "text", start)
 
 
+def test_a_journal_is_of_one_subject_and_is_begun_only_where_it_is_new(tmp_path) -> None:
+    start = begin("eip155:1", GENESIS, {})
+    path = tmp_path / "journal"
+
+    def never() -> Journal:
+        raise AssertionError
+
+    with pytest.raises(AssertionError):
+        JournalStore(path, never, subject="a vault")
+    with JournalStore(path, lambda: start, subject="a vault") as kept:  # What was not begun is begun later.
+        kept.append([Fork(GENESIS)])
+        assert kept.verify() == 2
+    with JournalStore(path, never, subject="a vault") as again:
+        assert again.journal.forked == GENESIS
+        assert again.verify() == 2
+    for other in ("another vault", ""):
+        with pytest.raises(InvalidInput, match="begun with"):
+            JournalStore(path, start, subject=other)
+
+
 def test_a_step_that_is_refused_leaves_nothing_on_disk(tmp_path) -> None:
     start = begin("eip155:1", GENESIS, {})
     with JournalStore(tmp_path / "journal", start) as kept:

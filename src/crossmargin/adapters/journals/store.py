@@ -58,14 +58,18 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class JournalStore:
-    """The journal at `path`; one that is new begins with `first`. One process writes it.
+    """The journal at `path`; one that is new begins with `first`, which may be made only then. One process writes it.
 
-    Raises `UnreadableFile` for a file that is not such a journal or was changed, and `InvalidInput` where it is of
-    another chain than `first`.
+    `subject` says what it is a journal of beside its chain, such as a contract and its accounts; it enters the digest
+    of the first entry. Raises `UnreadableFile` for a file that is not such a journal or was changed, and
+    `InvalidInput` where it is of another chain than `first`, or was begun with another subject.
     """
 
-    def __init__(self, path: Path, first: Journal, *, connect: Connect = connect) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, first: Journal | Callable[[], Journal], *, subject: str = "", connect: Connect = connect
+    ) -> None:
+        self.path, self.subject = path, subject
+        self._start = hashlib.sha256(subject.encode()).digest() if subject else b""
         self._database = connect(path)
         with ExitStack() as refused:  # What is not opened whole is closed.
             refused.callback(self._database.close)
@@ -75,13 +79,14 @@ class JournalStore:
                 self._database.executescript(_TABLE)
                 self._number, self._digest = self._last()
                 if not self._number:
-                    self._write([("checkpoint", _plain(_checkpoint(first)))])
+                    self._write([("checkpoint", _plain(_checkpoint(first() if callable(first) else first)))])
+                self._check_subject()
                 self._since, self.journal = self._read()
             except sqlite3.OperationalError as failure:
                 raise self._unwritable(str(failure)) from None
             except sqlite3.DatabaseError as failure:
                 raise self._unreadable(str(failure)) from None
-            if self.journal.chain != first.chain:
+            if isinstance(first, Journal) and self.journal.chain != first.chain:
                 raise InvalidInput(
                     "chain",
                     where=str(path),
@@ -107,7 +112,7 @@ class JournalStore:
 
     def verify(self) -> int:
         """How many entries there are, each digest computed again; raises `UnreadableFile` where one differs."""
-        digest, expected = b"", 1
+        digest, expected = self._start, 1
         for number, kind, body, stated in self._database.execute(
             "SELECT number, kind, body, digest FROM entries ORDER BY number"
         ):
@@ -131,7 +136,20 @@ class JournalStore:
 
     def _last(self) -> tuple[int, bytes]:
         found = self._database.execute("SELECT number, digest FROM entries ORDER BY number DESC LIMIT 1").fetchone()
-        return found or (0, b"")
+        return found or (0, self._start)
+
+    def _check_subject(self) -> None:
+        kind, body, stated = self._database.execute(
+            "SELECT kind, body, digest FROM entries WHERE number = 1"
+        ).fetchone()
+        if stated != _chained(self._start, kind, body):
+            raise InvalidInput(
+                "journal",
+                where=str(self.path),
+                value=self.subject,
+                limit="what it was begun with",
+                remedy="Name a new file: it begins at the last final block, with balances that are proven there.",
+            )
 
     def _write(self, entries: Sequence[tuple[str, str]]) -> None:
         """Append in one transaction; refused where another process has appended since."""
@@ -158,7 +176,7 @@ class JournalStore:
         """The steps since the last checkpoint, and the journal after them."""
         start = self._database.execute("SELECT max(number) FROM entries WHERE kind = 'checkpoint'").fetchone()[0]
         before = self._database.execute("SELECT digest FROM entries WHERE number = ?", (start - 1,)).fetchone()
-        digest, bodies = before[0] if before else b"", []
+        digest, bodies = before[0] if before else self._start, []
         for number, kind, body, stated in self._database.execute(
             "SELECT number, kind, body, digest FROM entries WHERE number >= ? ORDER BY number", (start,)
         ):

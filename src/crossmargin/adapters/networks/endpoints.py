@@ -184,13 +184,16 @@ def read_slots(
 ) -> Reading:
     """The slots of a contract in the anchored block, from the first endpoint whose proof holds; its code is pinned.
 
-    Raises `NotProved` where none gives a proof that holds: the reasons of all are in its message."""
+    Raises `NotProved` where none gives a proof that holds, with the reasons of all in its message; at once where one
+    proves that other code is there, as no other endpoint can prove the contrary."""
     refused: dict[str, str] = {}
     for endpoint in endpoints:
         try:
             proof = endpoint.reader.proof(address, slots, anchor.block.number)
             account, values = _proven(anchor.block, address, slots, proof, code_hash)
         except SILENCE as failure:
+            if isinstance(failure, NotProved) and failure.reason == Reason.WRONG_CODE:
+                raise
             refused[endpoint.name] = str(failure)
             continue
         return Reading(

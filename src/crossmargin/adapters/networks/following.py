@@ -26,7 +26,13 @@ from crossmargin.proofs.state import check_header
 
 Readers = Sequence[Endpoint[ChainReader]]
 ReadMovements = Callable[[Log], Iterable[Movement]]
+Told = Callable[[int, int], object]
+"""Takes how many blocks are done, of how many."""
 BLOCKS_MAX = 4_096  # In one poll: a chain that is further ahead is caught up with in several.
+
+
+def _untold(_done: int, _total: int) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +71,8 @@ class Follower:
         """The journal as it stands on disk."""
         return self.store.journal
 
-    def poll(self) -> Poll:
-        """One look at the chain; what it finds is on disk when it returns.
+    def poll(self, told: Told = _untold) -> Poll:
+        """One look at the chain; what it finds is on disk when it returns, and `told` while it goes on.
 
         The final block is asked for before the head: it is then below it, or final blocks were undone."""
         source, journal = self.source, self.store.journal
@@ -75,7 +81,7 @@ class Follower:
         if isinstance(final, Frozen) or isinstance(head, Frozen):
             found = tuple(said for said in (final, head) if isinstance(said, Frozen))
             return Poll(journal=journal, frozen=found)
-        steps = next_steps(journal, source, header_of(head.header), header_of(final.header))
+        steps = next_steps(journal, source, header_of(head.header), header_of(final.header), told)
         if isinstance(steps, Frozen):
             return Poll(journal=journal, frozen=(steps,), anchor=final)
         after = self.store.append(steps)
@@ -91,7 +97,9 @@ class Follower:
         return self.store.append((Forget(transaction),))
 
 
-def next_steps(journal: Journal, source: Source, head: Header, final: Header) -> tuple[Step, ...] | Frozen:
+def next_steps(
+    journal: Journal, source: Source, head: Header, final: Header, told: Told = _untold
+) -> tuple[Step, ...] | Frozen:
     """The steps that lead a journal to `head`, and to `final` below it; or why the blocks between are not believed.
 
     A head below the root says that endpoints are behind, and changes nothing. One that does not come from the root, or
@@ -104,12 +112,14 @@ def next_steps(journal: Journal, source: Source, head: Header, final: Header) ->
         if at.number <= journal.root.number:
             return (Fork(at),)
         missing.append(at)
+        told(len(missing), 2 * max(head.number - journal.head.number, len(missing)))
         parent = _header(source, at.parent, at.number - 1)
         if isinstance(parent, Frozen):
             return parent
         at = parent
     steps: list[Step] = []
-    for header in reversed(missing):
+    for done, header in enumerate(reversed(missing), 1):
+        told(len(missing) + done, 2 * len(missing))
         block = _block(source, header)
         if isinstance(block, Frozen):
             return block

@@ -215,7 +215,7 @@ class PyEvmBackend:
         return mined
 
     def _keep(self, header: Any, results: Sequence[Any]) -> _Mined:
-        raw = encode(header)
+        raw = self._parts.header_bytes(header)
         answer = BlockAnswer(
             number=int(header.block_number),
             hash=keccak(raw),

@@ -65,7 +65,12 @@ def mine_block(vm: Any, raws: Sequence[bytes]) -> tuple[Any, list[tuple[Any, Any
 
 def store_header(database: Any, header: Any) -> None:
     """Keep a header where the opcode BLOCKHASH looks for it."""
-    database[Hash32(header.hash)] = rlp.encode(header)
+    database[Hash32(header.hash)] = header_bytes(header)
+
+
+def header_bytes(header: Any) -> bytes:
+    """A header in RLP: a value of the library's own, which says how each of its fields is written."""
+    return bytes(rlp.encode(header))
 
 
 def trie_path(database: Any, root: bytes, key: bytes) -> tuple[bytes, Sequence[Any]]:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from crossmargin.adapters.networks.backend import AccountProof, BlockAnswer, BlockId, Log, SlotProof, unknown_block
-from crossmargin.adapters.networks.jsonrpc import JsonRpc, hexed, number, quantity, unhex
-from crossmargin.core.errors import UnreachableChain
+from crossmargin.adapters.networks.jsonrpc import TIMEOUT_S, JsonRpc, hexed, number, quantity, unhex
 from crossmargin.proofs.state import header_rlp
 
 T = TypeVar("T")
@@ -16,8 +15,8 @@ T = TypeVar("T")
 class RpcReader:
     """What an endpoint says of its chain; see `ChainReader`. Answers of the wrong form raise `UnreachableChain`."""
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
-        self.rpc = JsonRpc(url, timeout_s=timeout_s)
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, rpc: JsonRpc | None = None) -> None:
+        self.rpc = rpc or JsonRpc(url, timeout_s=timeout_s)
         self._chain_id = self._read("eth_chainId", number)
 
     @property
@@ -68,7 +67,7 @@ class RpcReader:
         try:
             return form(found)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as failure:
-            raise UnreachableChain(self.rpc.url, reason=f"{method} was answered in no known form ({failure})") from None
+            raise self.rpc.unreachable(f"{method} was answered in no known form ({failure})") from None
 
 
 def _place(at: BlockId) -> Any:
