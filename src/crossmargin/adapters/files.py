@@ -27,6 +27,7 @@ from crossmargin.scenarios.document import StressDocument
 if TYPE_CHECKING:
     from crossmargin.adapters.tables import TableSource
     from crossmargin.margin.rulebooks.rulebook import Rulebook
+    from crossmargin.market.registry.registry import Registry
 
 StrPath: TypeAlias = str | os.PathLike[str]
 DEFAULT_MODEL: Final = "crossmargin-grid"
@@ -54,16 +55,45 @@ def read_market(path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
 
 def market_of(document: MarketDocument, path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
     """The market that a document states which is, or will be, the file `path`; raises as `read_market` does."""
-    records = None
-    if document.chains is not None:
-        from crossmargin.adapters.registries.files import (  # noqa: PLC0415 a market without chains does without
-            DEFAULT_REGISTRY,
-            read_registry,
-        )
-
-        beside = Path(path).parent / document.chains.registry if document.chains.registry else DEFAULT_REGISTRY
-        records = read_registry(beside if registry is None else str(registry))
+    records = None if document.chains is None else _records(document, path, registry)
     return build_snapshot(document, where=str(path), registry=records)
+
+
+def read_market_registry(path: StrPath, *, registry: StrPath | None = None) -> Registry:
+    """The registry by which `read_market` reads the chains of a market, the shipped one where it states none.
+
+    Raises what `read_market` does for a file that cannot be read.
+    """
+    return _records(read_document(Path(path), MarketDocument), path, registry)
+
+
+def _records(document: MarketDocument, path: StrPath, registry: StrPath | None) -> Registry:
+    from crossmargin.adapters.registries.files import (  # noqa: PLC0415 a market without chains does without
+        DEFAULT_REGISTRY,
+        read_registry,
+    )
+
+    named = "" if document.chains is None else document.chains.registry
+    beside = Path(path).parent / named if named else DEFAULT_REGISTRY
+    return read_registry(beside if registry is None else str(registry))
+
+
+def moved_market(document: MarketDocument, path: StrPath, out: StrPath) -> MarketDocument:
+    """The market of the file `path` as it is written to `out`: the registry that it names is found from there too.
+
+    A path that is absolute stays as it is stated, and one that cannot be relative (another drive) becomes absolute.
+    """
+    chains = document.chains
+    if chains is None or not chains.registry or Path(chains.registry).is_absolute():
+        return document
+    named = Path(path).parent / chains.registry
+    file = named.parent.resolve() / named.name  # The folder alone: a link such as `current.toml` stays one.
+    try:
+        found = Path(os.path.relpath(file, Path(out).parent.resolve()))
+    except ValueError:
+        found = file
+    registry = found.as_posix()
+    return msgspec.structs.replace(document, chains=msgspec.structs.replace(chains, registry=registry))
 
 
 def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | None = None) -> Book:

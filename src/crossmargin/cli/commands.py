@@ -195,14 +195,16 @@ def stress(inputs: Inputs, shocks: Shocks, *, account: str | None, as_json: bool
     _warn({a.id: a.ruling for a in report.accounts})
 
 
-def needed_inputs(book: Path | None, market: Path | None, model: str, instruments: Path | None) -> Inputs:
+def needed_inputs(
+    book: Path | None, market: Path | None, model: str, *, instruments: Path | None, registry: Path | None
+) -> Inputs:
     """The files of a command that can also do without; raises `InvalidInput` for a book or market that is not named."""
     if book is None or market is None:
         missing = "BOOK" if book is None else "--market"
         raise InvalidInput(
             missing, where="stress", value="missing", limit="a file", remedy="Name it, or use --library."
         )
-    return Inputs(book=book, market=market, model=model, instruments=instruments)
+    return Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
 
 
 def list_shocks(events: tuple[str, ...], *, as_json: bool) -> None:

@@ -230,6 +230,7 @@ def stress(
     account: AccountOption = None,
     model: AnyModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -246,7 +247,7 @@ def stress(
     if book is None and library:
         commands.list_shocks(tuple(event or ()), as_json=as_json)
         return
-    inputs = commands.needed_inputs(book, market, model, instruments)
+    inputs = commands.needed_inputs(book, market, model, instruments=instruments, registry=registry)
     shocks = commands.Shocks(file=scenarios, library=library, events=tuple(event or ()))
     commands.stress(inputs, shocks, account=account, as_json=as_json, html=html)
 
@@ -322,6 +323,7 @@ def compare(
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -333,19 +335,20 @@ def compare(
 
     Example: `crossmargin compare book.toml --market market.toml --split --venue DERIBIT=derive-pmrm2 --html page.html`
     """
+    from crossmargin.cli import commands
     from crossmargin.cli.comparing import command as compare_command
 
+    inputs = commands.Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     asked = compare_command.Asked(
         names=names,
         account=account,
-        model=model,
         date=date,
         parameters=tuple(parameters or ()),
         grain=None if alone is None else alone.value,
         split=split,
         venues=tuple(venue or ()),
     )
-    compare_command.compare(book, market, asked, instruments=instruments, html=html, as_json=as_json)
+    compare_command.compare(inputs, asked, html=html, as_json=as_json)
 
 
 @app.command()
@@ -450,6 +453,7 @@ def check_market(
         Path | None, typer.Option(help="A book: does the market hold all it needs?", metavar="FILE")
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
+    registry: RegistryOption = None,
     now: Annotated[str | None, typer.Option(help="Refuse a market that is old at this time (ISO 8601).")] = None,
     age_limit: Annotated[float, typer.Option(help="How old it may be, in seconds.")] = 60.0,
 ) -> None:
@@ -462,7 +466,7 @@ def check_market(
     """
     from crossmargin.cli.markets import command as markets
 
-    markets.check_market(path, book=book, model=model, now=now, age_limit_s=age_limit)
+    markets.check_market(path, registry=registry, book=book, model=model, now=now, age_limit_s=age_limit)
 
 
 def main() -> None:

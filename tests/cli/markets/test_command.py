@@ -2,7 +2,10 @@
 
 import json
 import math
+import shutil
+import tomllib
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +65,21 @@ def test_base_gives_what_the_chain_does_not(chain, tmp_path: Path, repository: P
     assert np.array_equal(built.correlation, stated.correlation)
     outcome = crossmargin("margin", repository / "examples/small-book.toml", "-m", path)
     assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_registry_of_the_base_is_found_from_the_new_place(chain, tmp_path: Path, repository: Path):
+    base, path = tmp_path / "desk" / "base.toml", tmp_path / "built" / "market.toml"
+    base.parent.mkdir()
+    path.parent.mkdir()
+    shutil.copyfile(
+        str(resources.files("crossmargin.market.registry").joinpath("default.toml")), base.parent / "registry.toml"
+    )
+    text = (repository / "examples/small-market.toml").read_text()
+    base.write_text(text + '\n[chains]\nregistry = "registry.toml"\n')
+    outcome = crossmargin("market", "build", *chain, "--base", base, "--out", path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert tomllib.loads(path.read_text())["chains"]["registry"] == "../desk/registry.toml"
+    assert crossmargin("market", "check", path).code == 0
 
 
 def test_base_of_another_time_is_refused(chain, tmp_path: Path, repository: Path):

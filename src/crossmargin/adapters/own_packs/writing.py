@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import read_book, read_market
 from crossmargin.adapters.own_packs.document import OWN, CaseDocument, Expected, PackDocument, Tolerance
 from crossmargin.adapters.own_packs.reading import CASES, FILE
@@ -18,6 +19,7 @@ from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import format_instant
 from crossmargin.engine.variants import account_alone
 from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult
+from crossmargin.market.document import MarketDocument
 
 _PACK_HEADING = """\
 A conformance pack to be completed: `crossmargin conformance` on this folder runs it.
@@ -60,7 +62,7 @@ def write_pack(
     own = rulebook.load(rulebook.date_at(day)) if parameters is None else read_rule_parameters(rulebook, parameters)
     answers = {name: rulebook.evaluate(account_alone(held, name), snapshot, own) for name in held.accounts}
     (folder / CASES).mkdir(parents=True)
-    copies = [_copy(file, folder, name) for file, name in ((book, "book"), (market, "market"))]
+    copies = [_copy(book, folder, "book"), _copy_market(market, folder)]
     document = PackDocument(
         name=f"{rulebook.name}: {book.stem}",
         source=OWN,
@@ -80,6 +82,18 @@ def _copy(file: Path, folder: Path, name: str) -> str:
     copy = f"{name}{file.suffix}"
     shutil.copyfile(file, folder / copy)
     return copy
+
+
+def _copy_market(file: Path, folder: Path) -> str:
+    """A copy of a market, with the registry that it names beside it."""
+    document = read_document(file, MarketDocument)
+    chains = document.chains
+    if chains is None or not chains.registry:
+        return _copy(file, folder, "market")
+    beside = msgspec.structs.replace(chains, registry=_copy(file.parent / chains.registry, folder, "registry"))
+    name = f"market{file.suffix}"
+    write_document(folder / name, msgspec.structs.replace(document, chains=beside))
+    return name
 
 
 def _case(account: str, copies: list[str], found: RuleResult) -> CaseDocument:

@@ -32,6 +32,7 @@ from crossmargin.validation.evidence.trial import Hold, Models, Question, trial
 from crossmargin.validation.evidence.windows import Window, WindowsDocument, default_windows
 from crossmargin.validation.portfolios import UNCLASSED
 
+DEFAULT_RECIPE: Final = "crossmargin-dynamic"
 ALL: Final = "all"
 OTHERS: Final = "*"
 THREADS: Final = 2
@@ -42,7 +43,6 @@ class Asked:
     """What stands behind the options of `backtest`."""
 
     models: tuple[str, ...]
-    default_recipe: str
     start: str
     end: str
     unseen_from: str
@@ -65,6 +65,7 @@ class Sources:
     book: Path | None
     market: Path | None
     instruments: Path | None
+    registry: Path | None
     windows: Path | None
     features: tuple[Path, ...] = ()
 
@@ -113,7 +114,7 @@ def _models(asked: Asked) -> Models:
     """Recipes first, as the first of them is the one that is judged; the default recipe where none is named."""
     named = [name for name in asked.models if name not in {ALL, GRID, *CHALLENGERS, *DERIVED}]
     everything = ALL in asked.models
-    chosen = [with_proxies(_recipe(name), asked.proxies) for name in named or [asked.default_recipe]]
+    chosen = [with_proxies(_recipe(name), asked.proxies) for name in named or [DEFAULT_RECIPE]]
     rivals = [name for name in CHALLENGERS if everything or name in asked.models]
     return Models(
         recipes=tuple(chosen),
@@ -140,7 +141,7 @@ def _hold(sources: Sources, asked: Asked, models: Models, told: FactorHistory) -
         raise InvalidInput(
             "--market", where="backtest", value="missing", limit="given with a book", remedy="Name the book's market."
         )
-    snapshot = read_market(sources.market)
+    snapshot = read_market(sources.market, registry=sources.registry)
     book = read_book(sources.book, market=snapshot, instruments=sources.instruments)
     specs = [recipe.calibration for recipe in models.recipes]
     proxies = {p for spec in specs for p in (spec.default_proxy, *spec.proxies.values())}

@@ -8,7 +8,8 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-DEFAULT_RECIPE: Final = "crossmargin-dynamic"
+from crossmargin.cli.arguments import RegistryOption
+
 UNSEEN_FROM: Final = "2023-07-01"  # as the default recipe says
 
 
@@ -98,6 +99,7 @@ def backtest(
     model: _ModelOption = None,
     market: _MarketOption = None,
     instruments: _InstrumentsOption = None,
+    registry: RegistryOption = None,
     horizon: _HorizonOption = None,
     confidence: _ConfidenceOption = 0.99,
     unseen_from: _UnseenOption = UNSEEN_FROM,
@@ -126,7 +128,6 @@ def backtest(
 
     asked = command.Asked(
         models=tuple(model or ()),
-        default_recipe=DEFAULT_RECIPE,
         start=start,
         end=end,
         unseen_from=unseen_from,
@@ -145,8 +146,8 @@ def backtest(
         book=book,
         market=market,
         instruments=instruments,
+        registry=registry,
         windows=windows,
         features=tuple(features or ()),
     )
-    outputs = command.Outputs(html=html, auth066=auth066, as_json=as_json, predictor=predictor)
-    command.backtest(sources, asked, outputs)
+    command.backtest(sources, asked, command.Outputs(html=html, auth066=auth066, as_json=as_json, predictor=predictor))

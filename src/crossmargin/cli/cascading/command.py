@@ -7,8 +7,7 @@ from pathlib import Path
 
 from crossmargin.accounts.cascade import CascadeRules, ChainClock
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import read_book, read_market, read_model_document
-from crossmargin.adapters.registries.files import read_registry
+from crossmargin.adapters.files import read_book, read_market, read_market_registry, read_model_document
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.cascading.tables import cascade_tables
 from crossmargin.cli.commands import Inputs
@@ -36,15 +35,16 @@ class Asked:
 
 def cascade(inputs: Inputs, asked: Asked, *, as_json: bool, html: Path | None) -> None:
     """Run, report, and write the page where wanted."""
-    snapshot = read_market(inputs.market)
+    snapshot = read_market(inputs.market, registry=inputs.registry)
     book = read_book(inputs.book, market=snapshot, instruments=inputs.instruments)
     model = read_model_document(inputs.model)
     begun = CascadeAsked(shock={})
     if asked.event is not None:
         library = default_failures()
         (failure,) = failures(library, [asked.event])
+        records = read_market_registry(inputs.market, registry=inputs.registry)
         rules = Rules(detection=library.detection)
-        begun = asked_of(failure, book, snapshot, model, read_registry("default"), rules)
+        begun = asked_of(failure, book, snapshot, model, records, rules)
     shock = dict(begun.shock) | pairs(asked.shock, "--shock", "BTC=-0.2")
     if not shock:
         limit, remedy = "a coin and its move, or an event", "Write --shock BTC=-0.2, or --event X1."

@@ -15,6 +15,7 @@ from crossmargin.cli.arguments import (
     JsonOption,
     MarketOption,
     ModelOption,
+    RegistryOption,
 )
 
 
@@ -40,6 +41,7 @@ def cascade(
     rules: Annotated[Path | None, typer.Option(help="Rules of your own: .toml or .json.", metavar="FILE")] = None,
     model: ModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -53,7 +55,7 @@ def cascade(
     from crossmargin.cli.cascading import command
     from crossmargin.cli.commands import Inputs
 
-    inputs = Inputs(book=book, market=market, model=model, instruments=instruments)
+    inputs = Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     asked = command.Asked(
         shock=tuple(shock or ()),
         event=event,

@@ -11,6 +11,7 @@ import msgspec
 from crossmargin.adapters.files import read_book, read_market, read_model_document
 from crossmargin.adapters.rule_parameters import read_rule_parameters
 from crossmargin.adapters.writing import write_text
+from crossmargin.cli.commands import Inputs
 from crossmargin.cli.comparing.tables import compare_tables
 from crossmargin.cli.inputs import parse_day
 from crossmargin.cli.output import print_report, progress_bar
@@ -29,7 +30,6 @@ class Asked:
 
     names: str = "all"
     account: str | None = None
-    model: str
     date: str | None = None
     parameters: Sequence[str] = ()
     grain: Grain | None = None
@@ -37,18 +37,16 @@ class Asked:
     venues: Sequence[str] = ()
 
 
-def compare(
-    book: Path, market: Path, asked: Asked, *, instruments: Path | None, html: Path | None, as_json: bool
-) -> None:
+def compare(inputs: Inputs, asked: Asked, *, html: Path | None, as_json: bool) -> None:
     """Margin one account under many rulebooks, print the comparison, and write its page where wanted."""
     venues = _pairs(asked.venues, option="--venue", form="VENUE=ID", example="DERIBIT=deribit-standard")
     with progress_bar() as progress:
-        snapshot = read_market(market)
-        loaded = read_book(book, market=snapshot, instruments=instruments)
+        snapshot = read_market(inputs.market, registry=inputs.registry)
+        loaded = read_book(inputs.book, market=snapshot, instruments=inputs.instruments)
         report = compare_account(
             loaded,
             snapshot,
-            read_model_document(asked.model),
+            read_model_document(inputs.model),
             account=asked.account or loaded.accounts[0],
             names=None if asked.names == "all" else asked.names.split(","),
             date=parse_day(asked.date),

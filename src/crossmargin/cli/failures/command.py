@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import read_book, read_market, read_model_document
-from crossmargin.adapters.registries.files import DEFAULT_REGISTRY, read_registry
+from crossmargin.adapters.files import read_book, read_market, read_market_registry, read_model_document
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.commands import Inputs
 from crossmargin.cli.failures.tables import failure_tables, library_table
@@ -25,20 +24,19 @@ class Asked:
 
     events: tuple[str, ...]
     library: Path | None
-    registry: Path | None
     bridge_share: float
 
 
 def failures(inputs: Inputs, asked: Asked, *, account: str | None, as_json: bool, html: Path | None) -> None:
     """Run, report, and write the page where wanted."""
     with progress_bar() as progress:
-        snapshot = read_market(inputs.market, registry=asked.registry)
+        snapshot = read_market(inputs.market, registry=inputs.registry)
         book = read_book(inputs.book, market=snapshot, instruments=inputs.instruments)
         reports = run_failures(
             book if account is None else account_alone(book, account),
             snapshot,
             read_model_document(inputs.model),
-            read_registry(asked.registry or DEFAULT_REGISTRY),
+            read_market_registry(inputs.market, registry=inputs.registry),
             library=_library(asked.library),
             events=asked.events,
             bridge_share=asked.bridge_share,

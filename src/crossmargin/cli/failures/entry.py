@@ -62,6 +62,6 @@ def failures(
         return
     if market is None:
         raise InvalidInput("--market", where="failures", value=None, limit="given with a book", remedy="Name its file.")
-    inputs = Inputs(book=book, market=market, model=model, instruments=instruments)
-    asked = command.Asked(events=tuple(event or ()), library=library, registry=registry, bridge_share=bridge_share)
+    inputs = Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
+    asked = command.Asked(events=tuple(event or ()), library=library, bridge_share=bridge_share)
     command.failures(inputs, asked, account=account, as_json=as_json, html=html)

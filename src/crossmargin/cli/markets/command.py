@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from crossmargin.adapters.chains import chains_at, market_document, parse_time
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import market_of, read_book, read_market, read_model_document
+from crossmargin.adapters.files import market_of, moved_market, read_book, read_market, read_model_document
 from crossmargin.adapters.writing import document_syntax, document_text
 from crossmargin.cli.markets.report import chain_line, chain_report, check_report, survey_line
 from crossmargin.cli.output import enter_text, print_json, print_report, progress_bar
@@ -54,7 +54,7 @@ def build(sources: Sources, *, out: Path | None, html: Path | None, as_json: boo
         if out is not None:
             document = market_document(fitted, base=base, source=_source(sources, fitted))
             market_of(document, sources.base or out)
-            enter_text(files, out, document_text(document, syntax=syntax))
+            enter_text(files, out, document_text(moved_market(document, sources.base or out, out), syntax=syntax))
         if html is not None:
             from crossmargin.cli.markets.page import market_page
 
@@ -138,13 +138,15 @@ def _source(sources: Sources, fitted: Sequence[Fitted]) -> str:
     )
 
 
-def check_market(path: Path, *, book: Path | None, model: str, now: str | None, age_limit_s: float) -> None:
+def check_market(
+    path: Path, *, registry: Path | None, book: Path | None, model: str, now: str | None, age_limit_s: float
+) -> None:
     """Print what a market holds, unless something is wrong with it.
 
     Raises what `read_market` raises, `InvalidInput` for a market older than `age_limit_s` at `now`, and
     `MissingFactors` where it lacks what a book needs.
     """
-    snapshot = read_market(path)
+    snapshot = read_market(path, registry=registry)
     if now is not None:
         age_s = (parse_instant(now, where="--now") - snapshot.time_ns) / SECOND_NS
         check.within(age_s, "age in seconds", 0.0, age_limit_s, where=str(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import read_model_document
+from crossmargin.adapters.files import moved_market, read_model_document
 from crossmargin.adapters.oracles.files import read_quotes
 from crossmargin.adapters.oracles.marks import Marked, with_marks
 from crossmargin.adapters.oracles.marks import marks as marks_of
@@ -87,5 +87,5 @@ def _written(found: tuple[Marked, ...], view: RegistryView, asked: Asked, now_ns
         )
     document, notes = with_marks(read_document(asked.market, MarketDocument), found, view, clock=asked.clock)
     heading = f"{asked.market.name} with marks of {format_instant(now_ns)}, by {asked.clock} prices."
-    write_document(asked.out, document, heading=heading)
+    write_document(asked.out, moved_market(document, asked.market, asked.out), heading=heading)
     return notes

@@ -36,6 +36,7 @@ class Inputs:
     model: str
     account: str | None
     instruments: Path | None
+    registry: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ def reverse_stress(inputs: Inputs, *, calibration: str | None, as_json: bool, ht
 
 
 def _load(inputs: Inputs) -> tuple[Book, Snapshot, ModelDocument]:
-    model, snapshot = read_model_document(inputs.model), read_market(inputs.market)
+    model, snapshot = read_model_document(inputs.model), read_market(inputs.market, registry=inputs.registry)
     return read_book(inputs.book, market=snapshot, instruments=inputs.instruments), snapshot, model
 
 

@@ -42,7 +42,7 @@ def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int,
     """Margin a book, commit to it, and write head and statements."""
     hidden = read_secret(secret)
     with progress_bar() as progress:
-        snapshot = read_market(inputs.market)
+        snapshot = read_market(inputs.market, registry=inputs.registry)
         model = in_force(read_model(inputs.model), snapshot)
         if not isinstance(model, ModelDocument):
             raise InvalidInput(

@@ -15,6 +15,7 @@ from crossmargin.cli.arguments import (
     JsonOption,
     MarketOption,
     ModelOption,
+    RegistryOption,
 )
 
 proving: Final = typer.Typer()
@@ -62,6 +63,7 @@ def attest(
     epoch: Annotated[int, typer.Option(min=0, help="The number of the epoch; each is one more than the last.")] = 1,
     model: ModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +78,7 @@ def attest(
     from crossmargin.cli.commands import Inputs
     from crossmargin.cli.proving import command
 
-    inputs = Inputs(book=book, market=market, model=model, instruments=instruments)
+    inputs = Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     command.attest(inputs, out=out, secret=secret, epoch=epoch, threads=threads, as_json=as_json)
 
 

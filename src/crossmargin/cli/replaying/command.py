@@ -42,7 +42,7 @@ def replay(inputs: Inputs, asked: Asked, *, account: str | None, as_json: bool, 
     """Replay, report, and write the page where wanted."""
     events = [Event(label=text, start_ns=start_of(text)) for text in asked.events]
     with progress_bar() as progress:
-        snapshot = read_market(inputs.market)
+        snapshot = read_market(inputs.market, registry=inputs.registry)
         model: AnyModel | Walk = in_force(read_model(inputs.model), snapshot)
         if asked.recipe is not None:
             made = with_proxies(read_recipe(asked.recipe), asked.proxies)

@@ -16,6 +16,7 @@ from crossmargin.cli.arguments import (
     InstrumentsOption,
     JsonOption,
     MarketOption,
+    RegistryOption,
 )
 
 _HistoryOption: TypeAlias = Annotated[
@@ -61,6 +62,7 @@ def replay(
     scale: _ScaleOption = None,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -75,7 +77,7 @@ def replay(
     from crossmargin.cli.commands import Inputs
     from crossmargin.cli.replaying import command
 
-    inputs = Inputs(book=book, market=market, model=model, instruments=instruments)
+    inputs = Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
     asked = command.Asked(
         history=tuple(history),
         events=tuple(event),

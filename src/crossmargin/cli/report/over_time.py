@@ -17,6 +17,7 @@ from crossmargin.cli.arguments import (
     JsonOption,
     MarketOption,
     ModelOption,
+    RegistryOption,
 )
 from crossmargin.cli.backtesting.entry import backtest
 from crossmargin.cli.cards.entry import model_card
@@ -109,6 +110,7 @@ def forecast(
     ] = None,
     stamp: StampOption = Stamp.CLOSE,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -123,7 +125,9 @@ def forecast(
     """
     from crossmargin.cli.outlook import command
 
-    inputs = command.Inputs(book=book, market=market, model=model, account=account, instruments=instruments)
+    inputs = command.Inputs(
+        book=book, market=market, model=model, account=account, instruments=instruments, registry=registry
+    )
     learnt = command.Learnt(
         predictor=predictor, history=tuple(history or ()), features=tuple(features or ()), stamp=stamp.value
     )
@@ -141,6 +145,7 @@ def reverse_stress(
     ] = None,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,
+    registry: RegistryOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
@@ -154,7 +159,9 @@ def reverse_stress(
     """
     from crossmargin.cli.outlook import command
 
-    inputs = command.Inputs(book=book, market=market, model=model, account=account, instruments=instruments)
+    inputs = command.Inputs(
+        book=book, market=market, model=model, account=account, instruments=instruments, registry=registry
+    )
     command.reverse_stress(inputs, calibration=calibration, as_json=as_json, html=html)
 
 
