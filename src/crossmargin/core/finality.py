@@ -43,8 +43,22 @@ class Health(IntEnum):
     GOVERNED = 4
 
 
-LEVELS: Final[dict[str, Level]] = {level.name.lower(): level for level in Level}
-TRUSTS: Final[dict[str, Trust]] = {trust.name: trust for trust in Trust}
+LEVEL_NAMES: Final[dict[Level, LevelName]] = {
+    Level.SEEN: "seen",
+    Level.INCLUDED: "included",
+    Level.SAFE: "safe",
+    Level.FINAL: "final",
+    Level.SETTLED: "settled",
+}
+TRUST_NAMES: Final[dict[Trust, TrustName]] = {
+    Trust.L0: "L0",
+    Trust.L1: "L1",
+    Trust.L2: "L2",
+    Trust.L3: "L3",
+    Trust.L4: "L4",
+}
+LEVELS: Final[dict[str, Level]] = {name: level for level, name in LEVEL_NAMES.items()}
+TRUSTS: Final[dict[str, Trust]] = {name: trust for trust, name in TRUST_NAMES.items()}
 HEALTH_NAMES: Final[dict[Health, HealthName]] = {
     Health.HEALTHY: "healthy",
     Health.LAGGING: "lagging",

@@ -15,9 +15,10 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray, frozen
 from crossmargin.core.errors import EpochRefused, InvalidInput
+from crossmargin.core.finality import LEVELS
 from crossmargin.engine.accounts import provenance
 from crossmargin.engine.margin import MarginResult
-from crossmargin.instruments.terms import Token
+from crossmargin.instruments.terms import AnyTerms, Token
 from crossmargin.measures.reduce import Measure, reduce_rows
 from crossmargin.proofs.claims import Claim
 from crossmargin.proofs.collateral_lines import DECIMALS_MAX, WEIGHT_ONE, CollateralLine, counted
@@ -84,11 +85,13 @@ def check_audit(judged: Audit, names: tuple[str, ...]) -> None:
 
 
 def collateral_lines(result: MarginResult) -> list[list[CollateralLine]]:
-    """What is held in each pool, as the run recognised it [pool, line]; a holding of nothing has no line."""
+    """What is held in each pool, as the run recognised it [pool, line]; a holding of nothing has no line.
+
+    Of lines of one instance the one that is furthest on its way to finality comes first."""
     book, found = result.book, result.holdings
     amounts, recognised = book.holdings.quantity.tolist(), found.recognised.tolist()
     names = zip(book.holdings.owner.tolist(), book.holdings.instrument.tolist(), strict=True)
-    lines: list[list[CollateralLine]] = [[] for _ in book.pools]
+    lines: list[list[tuple[int, CollateralLine]]] = [[] for _ in book.pools]
     for (pool, row), amount, gross, left in zip(names, amounts, found.gross.tolist(), recognised, strict=True):
         if amount < 0.0:
             raise InvalidInput(
@@ -99,8 +102,12 @@ def collateral_lines(result: MarginResult) -> list[list[CollateralLine]]:
                 remedy="Repay it, or leave its account out of the epoch.",
             )
         if amount > 0.0:
-            lines[pool].append(_line(result, row, amount, gross, left))
-    return lines
+            lines[pool].append((_level(book.table.terms[row]), _line(result, row, amount, gross, left)))
+    return [[line for _, line in sorted(part, key=lambda one: (one[1].instance, -one[0]))] for part in lines]
+
+
+def _level(terms: AnyTerms) -> int:
+    return LEVELS[terms.level] if isinstance(terms, Token) else 0
 
 
 def _line(result: MarginResult, row: int, amount: float, gross: float, left: float) -> CollateralLine:

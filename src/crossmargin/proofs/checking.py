@@ -239,12 +239,12 @@ def _check_vault(line: CollateralLine, statement: Statement, known: Trusted) -> 
 def _check_proof(proof: StateProof, known: Trusted) -> list[Check]:
     name, anchors = f"{proof.chain} {proof.address}", known.anchors.get(proof.chain, ())
     return [
-        _run(f"state of {name}", lambda: _check_state(proof)),
+        _run(f"state of {name}", lambda: check_state(proof)),
         _run(f"anchor of {name}", lambda: _check_anchor(proof, anchors), given=bool(known.anchors)),
     ]
 
 
-def _check_state(proof: StateProof) -> None:
+def check_state(proof: StateProof) -> None:
     """Header, account, code and slots follow from the block hash; nodes stand in the order of first use."""
     nodes = [_bytes(node, None, "node") for node in proof.nodes]
     paths = [proof.account_path, *(slot.path for slot in proof.slots)]

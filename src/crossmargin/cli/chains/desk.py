@@ -16,7 +16,7 @@ import msgspec
 
 from crossmargin.adapters.documents import decode
 from crossmargin.adapters.files import read_model_document
-from crossmargin.core.finality import HEALTH_NAMES, Level, LevelName, Trust, TrustName
+from crossmargin.core.finality import HEALTH_NAMES, LEVEL_NAMES, TRUST_NAMES, Level, Trust
 from crossmargin.core.instant import format_instant, parse_instant, to_milliseconds
 from crossmargin.engine.accounts import margin_report
 from crossmargin.engine.margin import MarginResult, margin
@@ -58,20 +58,6 @@ BRIDGE: Final = "demo-bridge"
 # Finality of the local chains: eight blocks of twelve seconds, as both backends tag them.
 PROFILE: Final = Finality(method="tag", final_s=96.0, halt_s=3_600.0)
 STARTED: Final = "2026-03-31T16:10:45Z"
-LEVEL_NAMES: Final[dict[Level, LevelName]] = {
-    Level.SEEN: "seen",
-    Level.INCLUDED: "included",
-    Level.SAFE: "safe",
-    Level.FINAL: "final",
-    Level.SETTLED: "settled",
-}
-_TRUST: Final[dict[Trust, TrustName]] = {
-    Trust.L0: "L0",
-    Trust.L1: "L1",
-    Trust.L2: "L2",
-    Trust.L3: "L3",
-    Trust.L4: "L4",
-}
 _VALID_FROM, _SOURCE, _DATE = "2025-01-01T00:00:00Z", "made up for the demonstration", "2026-11-22"
 _RAMP: Final = Ramp(start=_VALID_FROM, days=30.0, cap_usd=5e7, liquidity_share=0.05)
 _LIQUIDITY_USD: Final = 2e8
@@ -200,7 +186,10 @@ def book_document(account: str, home: Place, abroad: Place, known: Mapping[str, 
     """The desk's positions, and its balances as they were read, level by level."""
     held = tuple(
         Holding(
-            instance=place.instance, amount=amount, level=LEVEL_NAMES[level], trust=_TRUST[known[place.chain].trust]
+            instance=place.instance,
+            amount=amount,
+            level=LEVEL_NAMES[level],
+            trust=TRUST_NAMES[known[place.chain].trust],
         )
         for place in (home, abroad)
         for level, amount in sorted(known[place.chain].amounts.items(), reverse=True)

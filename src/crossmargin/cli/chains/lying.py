@@ -126,7 +126,7 @@ def challenged(stage: Stage) -> Break:
     stage.settle()
     moments.append(moment(stage, f"a report says {FALSE:,} too much; challenged", _standing(stage, asked)))
     argument = claim_argument(made.claims[0], commit_claims(made.claims).prove(0))
-    shown = (head, argument, *claim_refutation(made.proofs[0], 0))
+    shown = (head, argument, *claim_refutation(made.backings[0].proof, 0))
     stage.used(b, "refute a claim by a proof of A", challenge.do(challenger, "refuteClaim", number, *shown))
     stage.settle()
     moments.append(moment(stage, "the proof of A's state is shown on B", _standing(stage)))

@@ -7,9 +7,9 @@ from typing import Final
 from crossmargin.adapters.attesting import sign_anchor
 from crossmargin.adapters.contracts.vault import balance_slot
 from crossmargin.adapters.networks.endpoints import Anchor, Reading
-from crossmargin.cli.chains.desk import LEVEL_NAMES
 from crossmargin.cli.chains.report import Across, Balance
 from crossmargin.cli.chains.stage import CHALLENGER, DEPOSITOR, FINAL_BLOCKS, HONEST, UNIT, Look, Side, Stage
+from crossmargin.core.finality import LEVEL_NAMES
 
 DEPOSITS: Final = {"A": 400_000, "B": 90_000}
 

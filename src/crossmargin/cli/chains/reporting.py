@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from crossmargin.adapters.attesting import head_argument, leaf_argument, sign_head
 from crossmargin.adapters.contracts.abi import revert_reason
-from crossmargin.adapters.contracts.vault import balance_slot, vault_artifact
+from crossmargin.adapters.live.backing import Backing, backing_of, claim_of, statement_with, trusted_of
 from crossmargin.adapters.networks.endpoints import Reading
 from crossmargin.adapters.statements import read_statement, statement_name, write_statement
 from crossmargin.adapters.writing import write_text
@@ -17,21 +17,11 @@ from crossmargin.cli.chains.desk import Sight
 from crossmargin.cli.chains.report import Attested, Withdrawal
 from crossmargin.cli.chains.stage import CHALLENGER, DEPOSITOR, HONEST, UNIT, WINDOW_S, Look, Side, Stage
 from crossmargin.cli.proving.report import verify_report
-from crossmargin.cli.proving.words import money
+from crossmargin.cli.proving.words import money, verify_command
 from crossmargin.engine.attest import attest
 from crossmargin.proofs.checking import Trusted, verify
 from crossmargin.proofs.claims import Claim
-from crossmargin.proofs.collateral_lines import Source
-from crossmargin.proofs.statement import (
-    Epoch,
-    Statement,
-    StateProof,
-    backed,
-    head_digest,
-    hexed,
-    state_proof,
-    statement_of,
-)
+from crossmargin.proofs.statement import Epoch, head_digest, statement_of
 
 COVERED, UNCOVERED = 20_000, 390_000
 _SECRET: Final = bytes(range(32))  # Of a demonstration that repeats itself; draw your own.
@@ -43,7 +33,7 @@ class Made:
 
     epoch: Epoch
     claims: tuple[Claim, ...]
-    proofs: tuple[StateProof, ...]
+    backings: tuple[Backing, ...]
 
 
 def commit(stage: Stage, *, lie: int = 0) -> Made:
@@ -53,45 +43,23 @@ def commit(stage: Stage, *, lie: int = 0) -> Made:
     looks = tuple(stage.look(side) for side in stage.sides)
     as_of_s = min(_shown(look).block.timestamp_s for look in looks)
     result = stage.margin((looks[0], looks[1]), Sight(), time_s=as_of_s)
-    pairs = list(zip(stage.sides, looks, strict=True))
-    claims = tuple(claim_of(stage, side, look, lie if side is stage.a else 0) for side, look in pairs)
+    backings = tuple(shown_by(stage, side, look) for side, look in zip(stage.sides, looks, strict=True))
+    true = [claim_of(backing) for backing in backings]
+    claims = (replace(true[0], value=true[0].value + lie * UNIT), *true[1:])
     number: int = stage.b.system.attestor.ask("epoch") + 1
     epoch = attest(result, epoch=number, secret=_SECRET, claims=claims)
-    return Made(epoch=epoch, claims=claims, proofs=tuple(proof_of(stage, side, look) for side, look in pairs))
+    return Made(epoch=epoch, claims=claims, backings=backings)
+
+
+def shown_by(stage: Stage, side: Side, look: Look) -> Backing:
+    """The proof of the owner's balance on a chain."""
+    assert look.poll.anchor is not None, "a reading has an anchor"
+    return backing_of(side.vault, stage.owner, look.poll.anchor, _shown(look))
 
 
 def _shown(look: Look) -> Reading:
     assert look.reading is not None, HONEST
     return look.reading
-
-
-def claim_of(stage: Stage, side: Side, look: Look, lie: int) -> Claim:
-    """What a report says that the owner's slot holds."""
-    slot, reading = balance_slot(stage.owner), _shown(look)
-    return Claim(
-        account=stage.account,
-        chain_id=side.chain.chain_id,
-        anchor=reading.block.hash,
-        contract=side.system.vault.address,
-        code_hash=side.system.vault.code_hash,
-        slot=slot,
-        value=reading.values[slot] + lie * UNIT,
-    )
-
-
-def proof_of(stage: Stage, side: Side, look: Look) -> StateProof:
-    """The proof of the owner's slot, as statements carry it."""
-    slot, reading, anchor = balance_slot(stage.owner), _shown(look), look.poll.anchor
-    assert anchor is not None, "a reading has an anchor"
-    return state_proof(
-        chain=side.place.chain,
-        header=anchor.header,
-        anchor=anchor.block.hash,
-        address=side.system.vault.address,
-        code_hash=side.system.vault.code_hash,
-        account_path=reading.proof.nodes,
-        slots=[(slot, reading.values[slot], reading.proof.slots[0].nodes)],
-    )
 
 
 def submit(stage: Stage, epoch: Epoch, sides: Sequence[Side]) -> None:
@@ -103,17 +71,6 @@ def submit(stage: Stage, epoch: Epoch, sides: Sequence[Side]) -> None:
         stage.used(side, f"submit {which}, 3 of 5 signatures", receipt)
 
 
-def stated(stage: Stage, made: Made) -> Statement:
-    """The account's statement, each line pointing at the slot that backs it."""
-    statement = statement_of(made.epoch, stage.account, state=made.proofs)
-    mapping, key = vault_artifact().slots["balances"], hexed(stage.owner)
-    for number, side in enumerate(stage.sides):
-        place = [line.instance for line in statement.lines].index(side.place.instance)
-        source = Source(proof=number, slot=0, mapping=mapping, keys=(key,), layout="vyper")
-        statement = backed(statement, place, source)
-    return statement
-
-
 def attested(stage: Stage, made: Made, out: Path, *, kept: bool) -> Attested:
     """Write the statement, check the file as a stranger would, and open the leaf on chain B.
 
@@ -121,10 +78,10 @@ def attested(stage: Stage, made: Made, out: Path, *, kept: bool) -> Attested:
     out.mkdir(parents=True, exist_ok=True)
     file, head = out / statement_name(stage.account), made.epoch.head
     write_statement(out / "head.json", head)
-    write_statement(file, stated(stage, made))
-    trusted = trusted_of(stage, made)
+    write_statement(file, statement_with(made.epoch, stage.account, made.backings))
+    trusted = known_to(stage, made)
     digest = head_digest(head, trusted.domain)
-    command = command_of(file, trusted, digest)
+    command = verify_command(file, trusted)
     if kept:
         write_text(out / "verify.sh", command + "\n")
     statement = read_statement(file)
@@ -148,28 +105,10 @@ def attested(stage: Stage, made: Made, out: Path, *, kept: bool) -> Attested:
     )
 
 
-def trusted_of(stage: Stage, made: Made) -> Trusted:
+def known_to(stage: Stage, made: Made) -> Trusted:
     """What a stranger knows: the digest that was signed for B, final blocks, the vaults and whose they are."""
-    mapping = vault_artifact().slots["balances"]
-    named = {side.place.chain: f"{side.place.chain}:{hexed(side.system.vault.address)}" for side in stage.sides}
-    return Trusted(
-        head=head_digest(made.epoch.head, stage.b.system.domain),
-        domain=stage.b.system.domain,
-        anchors={f"eip155:{claim.chain_id}": [claim.anchor] for claim in made.claims},
-        vaults={named[side.place.chain]: (side.place.instance, mapping) for side in stage.sides},
-        homes=dict.fromkeys(named.values(), stage.a.place.chain),
-    )
-
-
-def command_of(file: Path, trusted: Trusted, digest: bytes) -> str:
-    """The command that checks a file against what a stranger knows."""
-    domain = trusted.domain
-    assert domain.contract is not None, "reports are signed for a contract"
-    options = [f"--head {digest.hex()}", f"--attestor eip155:{domain.chain_id}:{hexed(domain.contract)}"]
-    options += [f"--anchor {chain}={hexed(one)}" for chain, anchors in trusted.anchors.items() for one in anchors]
-    options += [f"--vault {vault}={held}@{slot}" for vault, (held, slot) in trusted.vaults.items()]
-    options += [f"--home {vault}={chain}" for vault, chain in trusted.homes.items()]
-    return " \\\n  ".join([f"crossmargin verify '{file}'", *options])
+    domain = stage.b.system.domain
+    return replace(trusted_of(made.backings), head=head_digest(made.epoch.head, domain), domain=domain)
 
 
 def reported(stage: Stage, out: Path | None) -> Attested:

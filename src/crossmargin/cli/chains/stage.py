@@ -14,6 +14,7 @@ from typing import Final, Literal
 from crossmargin.adapters.attesting import by_address
 from crossmargin.adapters.contracts.deployed import Deployed, System
 from crossmargin.adapters.contracts.vault import balance_slot, vault_key
+from crossmargin.adapters.live.sources import Vault
 from crossmargin.adapters.networks.backend import ChainBackend, ChainReader, Receipt
 from crossmargin.adapters.networks.endpoints import Anchor, Endpoint, Reading, read_slots
 from crossmargin.adapters.networks.following import Follower, Poll, Source
@@ -68,6 +69,21 @@ class Side:
     def place(self) -> Place:
         """The chain and its token as registries name them."""
         return place_of(self.name, self.chain, self.token)
+
+    @property
+    def vault(self) -> Vault:
+        """The vault as sources of live chains name it, with the account of its one owner."""
+        owner, home = address_of(self.chain.keys[DEPOSITOR]), self.system.vault.ask("home")
+        return Vault(
+            chain=self.place.chain,
+            address=self.system.vault.address,
+            instance=self.place.instance,
+            decimals=DECIMALS,
+            code_hash=self.system.vault.code_hash,
+            home=home,
+            journal=self.follower.store.path,
+            owners={owner: f"eip155:{home}:0x{owner.hex()}"},
+        )
 
     @property
     def now_s(self) -> int:

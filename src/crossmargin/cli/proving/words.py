@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from crossmargin.cli.proving.report import AttestReport, VerifyReport
 from crossmargin.cli.wording import label_text, moment, named, trimmed
+from crossmargin.proofs.checking import Trusted
+from crossmargin.proofs.statement import hexed
 
 
 def money(quanta: str, decimals: int) -> str:
@@ -76,6 +80,17 @@ def published(report: AttestReport) -> tuple[str, ...]:
         f"Publish the digest {report.digest}.",
         "Give each account its own file only: it opens positions, rows and salt.",
     )
+
+
+def verify_command(file: Path, trusted: Trusted) -> str:
+    """The command that checks a file against what a stranger knows."""
+    domain, head = trusted.domain, [] if trusted.head is None else [f"--head {trusted.head.hex()}"]
+    signed = [] if domain.contract is None else [f"--attestor eip155:{domain.chain_id}:{hexed(domain.contract)}"]
+    options = [*head, *signed]
+    options += [f"--anchor {chain}={hexed(one)}" for chain, anchors in trusted.anchors.items() for one in anchors]
+    options += [f"--vault {vault}={held}@{slot}" for vault, (held, slot) in trusted.vaults.items()]
+    options += [f"--home {vault}={chain}" for vault, chain in trusted.homes.items()]
+    return " \\\n  ".join([f"crossmargin verify '{file}'", *options])
 
 
 def trimmed_moment(as_of_ms: int) -> str:

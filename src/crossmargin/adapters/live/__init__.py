@@ -1,0 +1,1 @@
+"""Live chains: where they are read from, what is read of vaults, and how it joins books, markets and statements."""

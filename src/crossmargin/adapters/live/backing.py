@@ -1,0 +1,216 @@
+"""State proofs of what was read, kept in a file, and given to an epoch: its claims, and where its lines are proven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from crossmargin.adapters.contracts.vault import balance_slot, vault_artifact
+from crossmargin.adapters.documents import read_document
+from crossmargin.adapters.live.reading import VaultReading
+from crossmargin.adapters.live.sources import Vault
+from crossmargin.adapters.networks.endpoints import Anchor, Reading
+from crossmargin.adapters.writing import write_text
+from crossmargin.core.chain_ids import parse_account, parse_chain
+from crossmargin.core.errors import InvalidInput, UnreachableChain
+from crossmargin.core.instant import format_instant
+from crossmargin.proofs.checking import Trusted, check_state
+from crossmargin.proofs.claims import Claim
+from crossmargin.proofs.collateral_lines import Source
+from crossmargin.proofs.state import Block, check_header, mapping_slot
+from crossmargin.proofs.statement import Epoch, Statement, StateProof, backed, hexed, state_proof, statement_of
+
+PROOFS_NAME: Final = "proofs.json"
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shared settings of all parts."""
+
+
+class Backing(_Part, frozen=True, kw_only=True):
+    """What an `owner` has in a vault, proven: one slot, the one of the owner in the `mapping` at that slot.
+
+    `account` is the account or pool of the book that it is collateral of, `home` (CAIP-2) the chain by which the vault
+    names its owners, `operators` those who named the block."""
+
+    account: str
+    owner: str
+    home: str
+    instance: str
+    mapping: int
+    operators: tuple[str, ...]
+    proof: StateProof
+
+
+class ProofsDocument(_Part, frozen=True, kw_only=True):
+    """The proofs of one reading of all vaults."""
+
+    format: Literal["crossmargin-proofs-1"] = "crossmargin-proofs-1"
+    backings: tuple[Backing, ...]
+
+
+def backing_of(vault: Vault, owner: bytes, anchor: Anchor, reading: Reading) -> Backing:
+    """The proof of an owner's balance, as statements carry it."""
+    slot = balance_slot(owner)
+    (path,) = (proof.nodes for proof in reading.proof.slots if proof.slot == slot)
+    return Backing(
+        account=vault.owners[owner],
+        owner=hexed(owner),
+        home=f"eip155:{vault.home}",
+        instance=vault.instance,
+        mapping=vault_artifact().slots["balances"],
+        operators=anchor.operators,
+        proof=state_proof(
+            chain=vault.chain,
+            header=anchor.header,
+            anchor=anchor.block.hash,
+            address=vault.address,
+            code_hash=vault.code_hash,
+            account_path=reading.proof.nodes,
+            slots=[(slot, reading.values[slot], path)],
+        ),
+    )
+
+
+def backings_of(readings: Iterable[VaultReading]) -> tuple[Backing, ...]:
+    """The proofs of all that owners have; of a vault that is not proven there are none."""
+    return tuple(
+        backing_of(one.vault, balance.owner, one.anchor, one.reading)
+        for one in readings
+        if one.anchor is not None and one.reading is not None
+        for balance in one.balances
+        if balance.proven
+    )
+
+
+def require_proven(readings: Iterable[VaultReading]) -> None:
+    """Raises `UnreachableChain` for a vault of which nothing is proven now: there is nothing to claim."""
+    for one in readings:
+        if one.reading is None:
+            said = [text for frozen in one.frozen for text in (str(frozen.reason), *frozen.said)]
+            why = "; ".join(said) or one.unproven
+            raise UnreachableChain(one.vault.name, reason=f"its balances are not proven now: {why}")
+
+
+def write_proofs(folder: Path, backings: Sequence[Backing]) -> None:
+    """Keep proofs in a folder."""
+    document = ProofsDocument(backings=tuple(backings))
+    write_text(folder / PROOFS_NAME, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def read_proofs(folder: Path) -> tuple[Backing, ...]:
+    """The proofs in a folder, each checked again; raises `NotProved` for one that does not hold.
+
+    Raises `InvalidInput` for one that is not of one slot, the owner's, on a chain of eip155."""
+    path = folder / PROOFS_NAME
+    backings = read_document(path, ProofsDocument).backings
+    for i, backing in enumerate(backings):
+        check_state(backing.proof)
+        owner = parse_account(f"{backing.home}:{backing.owner}", where=str(path)).address
+        own = mapping_slot(backing.mapping, [_raw(owner)], layout="vyper")
+        slots, chain = [slot.slot for slot in backing.proof.slots], parse_chain(backing.proof.chain, where=str(path))
+        if slots != [hexed(own.to_bytes(32, "big"))] or not chain.reference.isdecimal():
+            raise InvalidInput(
+                "proof",
+                where=f"{path}: backings[{i}]",
+                value=slots[:2],
+                limit=f"of the one slot of {backing.owner} on a chain of eip155",
+                remedy="Read the chains again.",
+            )
+    return backings
+
+
+def claim_of(backing: Backing) -> Claim:
+    """What an epoch says that the owner's slot holds."""
+    proof = backing.proof
+    (slot,) = proof.slots
+    return Claim(
+        account=backing.account,
+        chain_id=int(parse_chain(proof.chain, where=backing.account).reference),
+        anchor=_raw(proof.anchor),
+        contract=_raw(proof.address),
+        code_hash=_raw(proof.code_hash),
+        slot=int(slot.slot, 16),
+        value=int(slot.value),
+    )
+
+
+def block_of(backing: Backing) -> Block:
+    """The block that a proof is of."""
+    return check_header(_raw(backing.proof.header), _raw(backing.proof.anchor))
+
+
+def check_backings(backings: Sequence[Backing], pools: Sequence[str], *, as_of_ms: int) -> None:
+    """Raises `InvalidInput` for a proof of an account that the epoch lacks, or of a block from before its time.
+
+    A contract takes a claim of an older block for refuted."""
+    for backing in backings:
+        if backing.account not in pools:
+            raise InvalidInput(
+                "account",
+                where=f"proof of {backing.instance}",
+                value=backing.account,
+                limit="an account or pool of the book",
+                remedy="Name another one in the sources, or add it to the book.",
+            )
+        block = block_of(backing)
+        if block.timestamp_s * 1000 < as_of_ms:
+            raise InvalidInput(
+                "time of a proven block",
+                where=f"{backing.proof.chain} block {block.number}",
+                value=format_instant(block.timestamp_s * 10**9),
+                limit=f"at the time of the epoch, {format_instant(as_of_ms * 10**6)}, or later",
+                remedy="Use a market of the block's time or earlier, or read again once later blocks are final.",
+            )
+
+
+def statement_with(epoch: Epoch, account: str, backings: Iterable[Backing]) -> Statement:
+    """An account's statement with its state proofs, and its lines pointing at the slots that back them.
+
+    A line of final tokens can point there where the account bears its owner's name (`is_named`), which is what the slot
+    is keyed by. Raises `InvalidInput` for a line of more than the slot holds."""
+    own = [backing for backing in backings if backing.account == account]
+    statement = statement_of(epoch, account, state=[backing.proof for backing in own])
+    for number, backing in enumerate(own):
+        place = next((i for i, line in enumerate(statement.lines) if line.instance == backing.instance), None)
+        if place is None or not is_named(backing):
+            continue
+        line, held = statement.lines[place], int(backing.proof.slots[0].value)
+        if int(line.amount) > held:
+            raise InvalidInput(
+                "collateral",
+                where=f"{account}, {line.instance}",
+                value=line.amount,
+                limit=f"at most what is proven, {held}",
+                remedy="Use the book that was written with these proofs.",
+            )
+        source = Source(proof=number, slot=0, mapping=backing.mapping, keys=(backing.owner,), layout="vyper")
+        statement = backed(statement, place, source)
+    return statement
+
+
+def is_named(backing: Backing) -> bool:
+    """Whether the account bears the name of its owner, CAIP-10 on the vault's home chain."""
+    return backing.account == f"{backing.home}:{backing.owner}"
+
+
+def trusted_of(backings: Iterable[Backing]) -> Trusted:
+    """What a stranger has to know from elsewhere to check proofs: final blocks, vaults, and whose they are."""
+    found = list(backings)
+    anchors: dict[str, list[bytes]] = {}
+    for backing in found:
+        known, anchor = anchors.setdefault(backing.proof.chain, []), _raw(backing.proof.anchor)
+        known += [] if anchor in known else [anchor]
+    named = [(f"{one.proof.chain}:{one.proof.address}", one) for one in found]
+    return Trusted(
+        anchors=anchors,
+        vaults={vault: (one.instance, one.mapping) for vault, one in named},
+        homes={vault: one.home for vault, one in named if one.home != one.proof.chain},
+    )
+
+
+def _raw(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
