@@ -113,9 +113,10 @@ def test_truncated_extended_reordered_and_doubled_paths():
         (Reason.WRONG_NODE, [path[0], path[2], path[1], *path[3:]]),
         (Reason.MALFORMED, [b"", *path]),
         (Reason.MALFORMED, [bytes(9000), *path]),
-        (Reason.NOT_CANONICAL, [path[0] + b"\x00", *path[1:]]),
+        (Reason.MALFORMED, [path[0] + b"\x00", *path[1:]]),  # One byte longer than a branch can be.
+        (Reason.NOT_CANONICAL, [b"\x01" + path[0][1:], *path[1:]]),
         (Reason.NOT_CANONICAL, [path[0][:-1], *path[1:]]),
-        (Reason.NOT_CANONICAL, [b"\xc1" * 4000, *path]),
+        (Reason.NOT_CANONICAL, [b"\xc1" * 532, *path]),
     ):
         refused(reason, check_account, root, address, bad)
 

@@ -51,19 +51,22 @@ HEADER: Final[dict[str, int | None]] = {
 _FRONTIER_FIELDS: Final = 15
 _FIELDS_MAX: Final = 32  # Forks to come add fields at the end; those before them keep their places.
 _NAMES: Final = tuple(HEADER)
-_STATE_ROOT, _NUMBER, _TIMESTAMP = (_NAMES.index(name) for name in ("stateRoot", "number", "timestamp"))
+_STATE_ROOT, _RECEIPTS_ROOT, _NUMBER, _TIMESTAMP = (
+    _NAMES.index(name) for name in ("stateRoot", "receiptsRoot", "number", "timestamp")
+)
 
 MapLayout = Literal["solidity", "vyper"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """What a proven header says of its block."""
+    """What a proven header says of its block. Of another size than 32 bytes `receipts_root` is the root of nothing."""
 
     hash: bytes
     number: int
     timestamp_s: int
     state_root: bytes
+    receipts_root: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,7 @@ def check_header(header: bytes, anchor: bytes) -> Block:
         number=integer(values[_NUMBER], 8, where="header number"),
         timestamp_s=integer(values[_TIMESTAMP], 8, where="header timestamp"),
         state_root=root,
+        receipts_root=values[_RECEIPTS_ROOT],
     )
 
 

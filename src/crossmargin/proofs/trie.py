@@ -1,4 +1,6 @@
-"""Paths through a Merkle-Patricia trie whose keys are hashes: what stands at a key, or that nothing does.
+"""Paths through a Merkle-Patricia trie of which no key begins another: what stands at a key, or that nothing does.
+
+Keys are hashes, all equally long, or places of a list in RLP (`proofs.ordered_trie`).
 
 A path is the list of nodes from the root down, as `eth_getProof` gives it; a node shorter than 32 bytes stands inside
 the node above it and is not listed. A path is accepted in one form only: each node hashes to what the node above it
@@ -23,26 +25,28 @@ HASH_BYTES: Final = 32
 EMPTY_NODE: Final = b"\x80"
 BRANCH_ITEMS, SHORT_ITEMS = 17, 2
 NODES_MAX: Final = 65  # One for each nibble of a key, and the leaf.
-NODE_BYTES_MAX: Final = 532  # A branch with sixteen hashes; nothing is longer.
+NODE_BYTES_MAX: Final = 532  # A branch with sixteen hashes; nothing of the state is longer.
 EMPTY_ROOT: Final = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")  # keccak(0x80)
 
 Node = list[Item]
 
 
 class Reader:
-    """Hashes and decodes nodes, each distinct one once, however many paths share it."""
+    """Hashes and decodes nodes, each distinct one once, however many paths share it; `bytes_max` bounds each."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_bytes_max", "_known")
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int = NODE_BYTES_MAX) -> None:
         self._known: dict[bytes, tuple[bytes, Node]] = {}
+        self._bytes_max = bytes_max
 
     def read(self, raw: bytes, *, where: str) -> tuple[bytes, Node]:
         """The hash of a node, and what it holds."""
         found = self._known.get(raw)
         if found is None:
-            item = decode(raw, where=where)
-            require(len(raw) <= NODE_BYTES_MAX, Reason.MALFORMED, where, len(raw), f"at most {NODE_BYTES_MAX} bytes")
+            item = decode(raw, where=where, bytes_max=self._bytes_max)
+            bounded = len(raw) <= NODE_BYTES_MAX or _is_leaf(item)
+            require(bounded, Reason.MALFORMED, where, f"{len(raw)} bytes", f"{NODE_BYTES_MAX} bytes, or a leaf")
             found = keccak(raw), _checked(item, where)
             self._known[raw] = found
         return found
@@ -53,14 +57,14 @@ def look_up(root: bytes, key: bytes, nodes: Sequence[bytes], reader: Reader, *, 
     return entry_at(root, keccak(key), nodes, reader, where=where)
 
 
-def entry_at(root: bytes, hashed: bytes, nodes: Sequence[bytes], reader: Reader, *, where: str) -> bytes | None:
-    """`look_up` by a key that is hashed already."""
+def entry_at(root: bytes, key: bytes, nodes: Sequence[bytes], reader: Reader, *, where: str) -> bytes | None:
+    """`look_up` by a key as it stands in the trie."""
     if root == EMPTY_ROOT:
         bare = list(nodes) in ([], [EMPTY_NODE])  # Clients differ: geth lists nothing, reth and anvil the empty node.
         require(bare, Reason.WRONG_COUNT, where, len(nodes), "no nodes under the root of an empty trie")
         return None
     require(0 < len(nodes) <= NODES_MAX, Reason.WRONG_COUNT, where, len(nodes), f"1 to {NODES_MAX} nodes")
-    rest, left = hashed.hex(), iter(nodes)
+    rest, left = key.hex(), iter(nodes)
     node, used = _next(root, left, reader, where), 1
     while True:
         value, child, rest = _step(node, rest, where)
@@ -106,12 +110,17 @@ def _step(node: Node, rest: str, where: str) -> tuple[bytes | None, Item, str]:
     return (None, child, rest[len(nibbles) :]) if rest.startswith(nibbles) else (None, b"", "")
 
 
+def _is_leaf(item: Item) -> bool:
+    """Whether `item` has the form of a leaf, whose value may be long in a trie of receipts."""
+    return isinstance(item, list) and len(item) == SHORT_ITEMS and all(isinstance(part, bytes) for part in item)
+
+
 def _checked(item: Item, where: str) -> Node:
     """`item`, if it is a branch, an extension or a leaf as the trie writes them."""
     if not isinstance(item, list) or len(item) not in {BRANCH_ITEMS, SHORT_ITEMS}:
         raise refuse(Reason.MALFORMED, where, "neither", "a list of 2 or 17 items")
     if len(item) == BRANCH_ITEMS:
-        require(item[-1] == b"", Reason.MALFORMED, where, "a value in a branch", "none: all keys are equally long")
+        require(item[-1] == b"", Reason.MALFORMED, where, "a value in a branch", "none: no key begins another")
         children = [child for child in item[:-1] if child != b""]
         require(len(children) > 1, Reason.NOT_CANONICAL, where, len(children), "two children of a branch or more")
         for child in children:
