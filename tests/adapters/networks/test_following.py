@@ -97,10 +97,10 @@ def test_one_liar_among_four_changes_nothing_and_two_freeze(backend: ChainBacken
     assert (dict(found.journal.balances), found.frozen) == ({key_of(backend.keys[0]): 1_000}, ())
 
     hiding = Liar(backend, block_logs=lambda logs: ())
-    frozen = follow(backend, tmp_path / "other", contract, hiding, backend, backend, backend)
+    frozen = follow(backend, tmp_path / "other", contract, hiding, liar, backend, backend)
     backend.send(backend.keys[1], contract, word(5))
     said = frozen.poll()
-    assert ([said.reason for said in said.frozen], said.steps) == ([Freeze.DISAGREEMENT], ())
+    assert ([said.reason for said in said.frozen], said.steps) == ([Freeze.TOO_FEW], ())
     dead = [replace(endpoint, reader=Liar(backend, block=liars.silent)) for endpoint in follower.source.endpoints]
     follower.source = replace(follower.source, endpoints=dead)
     assert {said.reason for said in follower.poll().frozen} == {Freeze.TOO_FEW}

@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol, Self, TypeAlias
 
 from crossmargin.core.errors import UnknownName
 from crossmargin.proofs.keccak import keccak
+from crossmargin.proofs.receipts import AnyReceipt
 
 Tag: TypeAlias = Literal["latest", "safe", "finalized"]
 BlockId: TypeAlias = int | bytes | Tag
@@ -94,7 +95,7 @@ class Send:
 
 
 class ChainReader(Protocol):
-    """What margin reads of a chain. An answer is a claim: `proofs.state` says what of it is proven."""
+    """What margin reads of a chain. An answer is a claim: `proofs` says what of it is proven."""
 
     @property
     def chain_id(self) -> int:
@@ -120,6 +121,9 @@ class ChainReader(Protocol):
 
     def block_logs(self, block_hash: bytes, address: bytes = b"") -> tuple[Log, ...]:
         """The events of one block by its hash, so that no reorg comes between; raises where it is not known."""
+
+    def receipts(self, block_hash: bytes) -> tuple[AnyReceipt, ...]:
+        """All receipts of one block by its hash, in their order; raises where it is not known."""
 
 
 class ChainBackend(ChainReader, Protocol):

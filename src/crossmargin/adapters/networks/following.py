@@ -1,8 +1,9 @@
 """Following a chain: what many endpoints agree on becomes steps of a journal, and the journal is kept on disk.
 
 A poll asks for the final block and for the head that a quorum has, goes back from the head by parent hashes to a block
-that the journal knows, and takes the events of each block by its hash from a quorum again. A reorg needs nothing of its
-own: the way back ends at an older block. What cannot be agreed on now is left for the next poll, and nothing is lost.
+that the journal knows, and takes the events of each block by its hash from a quorum again, held against the receipts of
+that block. A reorg needs nothing of its own: the way back ends at an older block. What cannot be agreed on now is left
+for the next poll, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 from crossmargin.adapters.journals.store import JournalStore
 from crossmargin.adapters.networks.backend import ChainReader, Log
-from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, anchored, head_of, stated
+from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, anchored, head_of
+from crossmargin.adapters.networks.events import agreed_logs, stated_logs
 from crossmargin.market.chains.agreement import QUORUM, Freeze, Frozen, common_height
 from crossmargin.market.chains.blocks import Block, Header, Key, Movement
 from crossmargin.market.chains.journal import Journal, begin, best_branch, knows
@@ -37,13 +39,16 @@ def _untold(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where movements come from: endpoints, the chain's finality, the contract whose events count, how to read them."""
+    """Where movements come from: endpoints, the chain's finality, the contract whose events count, how to read them.
+
+    `receipts` is false for a chain whose receipts have a form of their own: its events are then a quorum's word."""
 
     endpoints: Readers
     profile: Finality
     contract: bytes
     movements: ReadMovements
     quorum: int = QUORUM
+    receipts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +156,9 @@ def _header(source: Source, block_hash: bytes, number: int) -> Header | Frozen:
 
 
 def _block(source: Source, header: Header) -> Block | Frozen:
-    """A header with the movements of its block, whose events a quorum states alike."""
-    found = stated(
-        source.endpoints,
-        header.number,
-        lambda reader: reader.block_logs(header.hash, source.contract),
-        quorum=source.quorum,
-    )
+    """A header with the movements of its block, whose events a quorum states alike, as its receipts have them."""
+    events = agreed_logs if source.receipts else stated_logs
+    found = events(source.endpoints, header.number, header.hash, source.contract, quorum=source.quorum)
     if isinstance(found, Frozen):
         return found
     return Block(header=header, movements=tuple(moved for log in found.value for moved in source.movements(log)))

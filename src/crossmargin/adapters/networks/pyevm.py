@@ -32,6 +32,7 @@ from crossmargin.adapters.networks.backend import (
 from crossmargin.adapters.networks.signing import address_of, missing_package, sign
 from crossmargin.core.errors import InvalidInput, Reverted
 from crossmargin.proofs.keccak import keccak
+from crossmargin.proofs.receipts import AnyReceipt, decode_receipt
 from crossmargin.proofs.rlp_codec import decode, encode, strings
 from crossmargin.proofs.trie import EMPTY_ROOT, HASH_BYTES
 
@@ -51,11 +52,12 @@ def _library() -> ModuleType:
 
 @dataclass(frozen=True, slots=True)
 class _Mined:
-    """A block: py-evm's header, and what became of its transactions."""
+    """A block: py-evm's header, what became of its transactions, and the entries of its receipts trie."""
 
     header: Any
     answer: BlockAnswer
     receipts: tuple[Receipt, ...]
+    entries: tuple[bytes, ...]
 
 
 class PyEvmBackend:
@@ -73,7 +75,7 @@ class PyEvmBackend:
         header = self._parts.VM.create_genesis_header(
             gas_limit=BLOCK_GAS_LIMIT, timestamp=GENESIS_S, base_fee_per_gas=_BASE_FEE_WEI, state_root=root
         )
-        self._blocks = [self._keep(header, ())]
+        self._blocks = [self._keep(header, (), ())]
 
     @property
     def chain_id(self) -> int:
@@ -127,6 +129,10 @@ class PyEvmBackend:
     def block_logs(self, block_hash: bytes, address: bytes = b"") -> tuple[Log, ...]:
         """The events of one block by its hash; raises `UnknownName` where it is not known."""
         return _logs(self._at(block_hash), address)
+
+    def receipts(self, block_hash: bytes) -> tuple[AnyReceipt, ...]:
+        """All receipts of one block by its hash, in their order; raises `UnknownName` where it is not known."""
+        return tuple(decode_receipt(entry, where="receipts") for entry in self._at(block_hash).entries)
 
     def send(self, key: bytes, to: bytes, calldata: bytes = b"", value: int = 0) -> Receipt:
         """Sign a transaction, mine a block with it, and say what became of it; a revert is an answer, no error."""
@@ -209,12 +215,11 @@ class PyEvmBackend:
             nonce = made.get(sender, vm.state.get_nonce(sender))
             made[sender] = nonce + 1
             raws.append(sign(send, chain_id=self._chain_id, nonce=nonce))
-        done, results = self._parts.mine_block(vm, raws)
-        mined = self._keep(done, results)
+        mined = self._keep(*self._parts.mine_block(vm, raws))
         self._blocks.append(mined)
         return mined
 
-    def _keep(self, header: Any, results: Sequence[Any]) -> _Mined:
+    def _keep(self, header: Any, results: Sequence[Any], entries: tuple[bytes, ...]) -> _Mined:
         raw = self._parts.header_bytes(header)
         answer = BlockAnswer(
             number=int(header.block_number),
@@ -228,7 +233,7 @@ class PyEvmBackend:
         for place, result in enumerate(results):
             receipts.append(_receipt(result, answer, place, logs_before))
             logs_before += len(receipts[-1].logs)
-        return _Mined(header, answer, tuple(receipts))
+        return _Mined(header, answer, tuple(receipts), entries)
 
     def _path(self, root: bytes, key: bytes) -> tuple[bytes, tuple[bytes, ...]]:
         if root == EMPTY_ROOT:

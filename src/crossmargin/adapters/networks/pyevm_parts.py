@@ -45,8 +45,8 @@ def genesis_state(database: Any, balances: Mapping[bytes, int]) -> bytes:
     return bytes(state.state_root)
 
 
-def mine_block(vm: Any, raws: Sequence[bytes]) -> tuple[Any, list[tuple[Any, Any, int, Any]]]:
-    """The header of the block that `vm` was opened for, with these transactions, and for each of them what happened.
+def mine_block(vm: Any, raws: Sequence[bytes]) -> tuple[Any, list[tuple[Any, Any, int, Any]], tuple[bytes, ...]]:
+    """The header of the block that `vm` was opened for, with these transactions, what happened to each, and receipts.
 
     The order is py-evm's `import_block`, less the checks of what another made: preprocessing, transactions, roots of
     tries, requests, state root."""
@@ -60,7 +60,7 @@ def mine_block(vm: Any, raws: Sequence[bytes]) -> tuple[Any, list[tuple[Any, Any
     gas = [0, *(receipt.gas_used for receipt in receipts)]
     used = [after - before for before, after in itertools.pairwise(gas)]
     results = list(zip(transactions, (receipt.logs for receipt in receipts), used, computations, strict=True))
-    return block.header, results
+    return block.header, results, tuple(receipt.encode() for receipt in receipts)
 
 
 def store_header(database: Any, header: Any) -> None:

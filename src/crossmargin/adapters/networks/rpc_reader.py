@@ -7,6 +7,16 @@ from typing import Any, TypeVar
 
 from crossmargin.adapters.networks.backend import AccountProof, BlockAnswer, BlockId, Log, SlotProof, unknown_block
 from crossmargin.adapters.networks.jsonrpc import TIMEOUT_S, JsonRpc, hexed, number, quantity, unhex
+from crossmargin.proofs.receipts import (
+    ARBITRUM_LEGACY,
+    TRAILING,
+    AnyReceipt,
+    BlockReceipt,
+    OpaqueReceipt,
+    ReceiptLog,
+    encode_receipt,
+)
+from crossmargin.proofs.rlp_codec import minimal
 from crossmargin.proofs.state import header_rlp
 
 T = TypeVar("T")
@@ -58,6 +68,10 @@ class RpcReader:
         """The events of one block by its hash; raises `UnreachableChain` where it is not known."""
         return self._logs({"blockHash": hexed(block_hash)}, address)
 
+    def receipts(self, block_hash: bytes) -> tuple[AnyReceipt, ...]:
+        """All receipts of one block by its hash, in their order; raises `UnreachableChain` where it is not known."""
+        return self._read("eth_getBlockReceipts", _receipt_list, hexed(block_hash))
+
     def _logs(self, wanted: dict[str, str], address: bytes) -> tuple[Log, ...]:
         named = wanted | ({"address": hexed(address)} if address else {})
         return self._read("eth_getLogs", _log_list, named)
@@ -103,6 +117,36 @@ def _log_list(found: Any) -> tuple[Log, ...]:
     if not isinstance(found, list):  # An empty object is no list of no events.
         raise TypeError("no list")
     return tuple(log_of(log) for log in found)
+
+
+def _receipt_list(found: Any) -> tuple[AnyReceipt, ...]:
+    if not isinstance(found, list):
+        raise TypeError("no list")
+    return tuple(_receipt(receipt) for receipt in found)
+
+
+def _receipt(found: Mapping[str, Any]) -> AnyReceipt:
+    """An entry of the receipts trie as JSON-RPC answers it; one of an unknown type in the form that all others have."""
+    kind = number(found.get("type", "0x0"))
+    versioned = found.get("depositReceiptVersion") is not None  # Before Canyon the nonce was told, and not hashed.
+    trailing = (number(found["depositNonce"]), number(found["depositReceiptVersion"])) if versioned else ()
+    unknown = kind not in TRAILING and kind != ARBITRUM_LEGACY
+    receipt = BlockReceipt(
+        kind=0 if unknown or kind == ARBITRUM_LEGACY else kind,
+        outcome=unhex(found["root"]) if found.get("status") is None else minimal(number(found["status"])),
+        gas=number(found["cumulativeGasUsed"]),
+        bloom=unhex(found["logsBloom"]),
+        logs=tuple(
+            ReceiptLog(
+                address=unhex(log["address"]),
+                topics=tuple(unhex(topic) for topic in log["topics"]),
+                data=unhex(log["data"]),
+            )
+            for log in found["logs"]
+        ),
+        trailing=trailing,
+    )
+    return OpaqueReceipt(kind=kind, raw=bytes([kind]) + encode_receipt(receipt)) if unknown else receipt
 
 
 def log_of(found: Mapping[str, Any]) -> Log:

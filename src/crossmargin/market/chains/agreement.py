@@ -23,6 +23,7 @@ class Freeze(enum.StrEnum):
     DISAGREEMENT = "disagreement"  # two operators name different blocks at a final height
     TWO_FACED = "two-faced"  # endpoints of one operator name different blocks
     FORGED_HEADER = "forged header"  # no header that hashes to what the quorum named
+    UNPROVED = "unproved"  # no receipts that hash to the root in a block's header, or none that can be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
