@@ -18,7 +18,7 @@ class Bridge:
     backing: float
     verifiers: int
     share: float
-    closed: bool = False
+    state: str = "open"
     issuer: bool = False
 
 
@@ -26,6 +26,7 @@ class Bridge:
 class Token:
     """`amount` of a token at the `price` of its asset; `market` is its own price over that, `haircut` its asset's.
 
+    `settled` is the own price over that of the asset for risk that was taken before, where it is said.
     `behind` are the names of the bridges behind it, `health` is its chain's.
     """
 
@@ -34,6 +35,7 @@ class Token:
     amount: float
     price: float = 1.0
     market: float = math.inf
+    settled: float | None = None
     haircut: float = 0.0
     behind: tuple[str, ...] = ()
     peg: str = "normal"
@@ -44,41 +46,71 @@ class Token:
     halt_loss: float = 0.0
 
 
-def own_ratio(token: Token, bridges: Mapping[str, Bridge]) -> float:
-    """The lower of all that backs it and its own market."""
+def own_ratio(token: Token, bridges: Mapping[str, Bridge], *, held: bool = False) -> float:
+    """The lower of all that backs it and its own market; `held` where it stands behind risk that was taken before."""
     backing = 1.0
     for name in token.behind:
         backing *= min(bridges[name].backing, 1.0)
-    return min(backing, token.market)
+    return min(backing, token.settled if held and token.settled is not None else token.market)
 
 
-def bridge_keeps(token: Token, bridges: Mapping[str, Bridge], rules: Mapping[str, float]) -> float:
-    """What the haircuts of the bridges leave of 1; nothing over one verifier or a closed bridge."""
+def bridge_keeps(
+    token: Token, bridges: Mapping[str, Bridge], rules: Mapping[str, float], *, held: bool = False
+) -> float:
+    """What the haircuts of the bridges leave of 1; nothing over one verifier or a closed bridge. One that is paused is
+    closed to new risk alone."""
     kept = 1.0
     for name in token.behind:
         bridge = bridges[name]
-        if bridge.closed or bridge.verifiers < 2:
+        if bridge.state == "exploited" or (bridge.state == "paused" and not held) or bridge.verifiers < 2:
             return 0.0
         kept *= 1.0 - rules["three_verifiers" if bridge.verifiers >= 3 else "two_verifiers"]
     return kept
 
 
-def before_caps(token: Token, bridges: Mapping[str, Bridge], rules: Mapping[str, float]) -> float:
-    """One holding by itself: price, peg, backing, proof and health of its chain."""
-    if token.amount <= 0.0 or token.peg == "broken" or token.health == "forked" or token.trust == "L0":
+def before_caps(
+    token: Token, bridges: Mapping[str, Bridge], rules: Mapping[str, float], *, held: bool = False
+) -> float:
+    """One holding by itself: price, peg, backing, proof and health of its chain.
+
+    A chain of two histories or changed by force, and a peg in stress, take from new risk alone; a broken peg leaves
+    behind old risk what its settled price says.
+    """
+    if token.amount <= 0.0 or token.trust == "L0":
         return 0.0
-    kept = (1.0 - token.haircut) * bridge_keeps(token, bridges, rules)
-    if token.peg == "stress":
+    if token.peg == "broken" and (not held or token.settled is None):
+        return 0.0
+    if token.health in {"forked", "governed"} and not held:
+        return 0.0
+    kept = (1.0 - token.haircut) * bridge_keeps(token, bridges, rules, held=held)
+    if token.peg == "stress" and not held:
         kept = max(1.0 - rules["stress_factor"] * (1.0 - kept), 0.0) if kept else 0.0
-    value = token.amount * token.price * own_ratio(token, bridges) * kept
+    value = token.amount * token.price * own_ratio(token, bridges, held=held) * kept
     return value * (1.0 - min(token.halt_loss, 1.0)) if token.health == "halted" else value
 
 
-def recognise_tokens(
+def held_tokens(
     tokens: Sequence[Token], bridges: Mapping[str, Bridge], rules: Mapping[str, float], other: float = 0.0
+) -> tuple[list[float], bool]:
+    """What each token of a pool counts for behind risk that was taken before: all together never less than for new.
+
+    And whether that is by its own rules: false where what counts for new risk is more.
+    """
+    standing = recognise_tokens(tokens, bridges, rules, other, held=True)
+    opening = recognise_tokens(tokens, bridges, rules, other)
+    return (standing, True) if sum(standing) >= sum(opening) else (opening, False)
+
+
+def recognise_tokens(
+    tokens: Sequence[Token],
+    bridges: Mapping[str, Bridge],
+    rules: Mapping[str, float],
+    other: float = 0.0,
+    *,
+    held: bool = False,
 ) -> list[float]:
     """What each token of a pool counts for; a debt counts in full. `other` is the rest of the pool's equity."""
-    value = [before_caps(t, bridges, rules) for t in tokens]
+    value = [before_caps(t, bridges, rules, held=held) for t in tokens]
     unproved = [t.trust == "L1" for t in tokens]
     for chain in {t.chain for t in tokens}:
         here = [u and t.chain == chain for t, u in zip(tokens, unproved, strict=True)]
@@ -122,7 +154,9 @@ def _hoped(token: Token, value: float, rules: Mapping[str, float]) -> float:
     return value * (1.0 - rules[f"lost_{token.level}"]) if fast else 0.0
 
 
-def cover_two(tokens: Sequence[Token], counted: Sequence[float], bridges: Mapping[str, Bridge], loss: float) -> float:
+def cover_two(
+    tokens: Sequence[Token], counted: Sequence[float], bridges: Mapping[str, Bridge], loss: float, *, held: bool = False
+) -> float:
     """What equity loses when the two bridges fail that cost most together: beyond what haircuts took off already."""
     used = sorted({name for t in tokens for name in t.behind})
     worst = 0.0
@@ -130,7 +164,7 @@ def cover_two(tokens: Sequence[Token], counted: Sequence[float], bridges: Mappin
         lost = 0.0
         for t, counts in zip(tokens, counted, strict=True):
             hit = sum(name in pair for name in t.behind)
-            value = max(t.amount, 0.0) * t.price * own_ratio(t, bridges)
+            value = max(t.amount, 0.0) * t.price * own_ratio(t, bridges, held=held)
             if hit:
                 lost += max(value * (1.0 - (1.0 - loss) ** hit) - (value - max(counts, 0.0)), 0.0)
         worst = max(worst, lost)

@@ -115,14 +115,14 @@ class Pool:
     book: xm.Book
     result: Any
 
-    def column(self, name: str) -> list[float]:
-        """A column of its holdings, in the order of the book's lines."""
-        return getattr(self.result.holdings, name).tolist()
+    def column(self, name: str, *, held: bool = False) -> list[float]:
+        """A column of its holdings, for new or for held risk, in the order of the book's lines."""
+        return getattr(self.result.held if held else self.result.holdings, name).tolist()
 
-    def counts(self) -> dict[str, float]:
-        """What each token counts for, by the id of its line."""
+    def counts(self, *, held: bool = False) -> dict[str, float]:
+        """What each token counts for, for new or for held risk, by the id of its line."""
         rows = self.book.holdings.instrument
-        return {self.book.table.ids[i]: x for i, x in zip(rows, self.column("recognised"), strict=True)}
+        return {self.book.table.ids[i]: x for i, x in zip(rows, self.column("recognised", held=held), strict=True)}
 
     def term(self, name: str) -> float:
         """One term of chains, before its factors, summed over the pools."""

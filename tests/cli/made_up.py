@@ -79,6 +79,7 @@ def holding(asset, chain, issuer, amount, price, haircut, capped=0.0) -> Collate
         haircut_usd=off,
         capped_usd=capped,
         recognised_usd=gross - off - capped,
+        held_usd=gross - off - capped,
     )
 
 
@@ -141,6 +142,7 @@ def account(ident: str = "desk-1", status: str = "healthy", equity: float = 3_21
     return AccountReport(
         id=ident,
         equity_usd=total,
+        held_equity_usd=total,
         initial_usd=initial,
         maintenance_usd=maintenance,
         excess_initial_usd=total - initial,
@@ -159,6 +161,7 @@ def pool(ident, asset, equity, groups, lines) -> PoolReport:
         id=ident,
         asset=asset,
         equity_usd=equity,
+        held_equity_usd=equity,
         collateral_usd=held,
         unsettled_usd=18_230.0,
         position_value_usd=equity - held - 18_230.0,

@@ -6,22 +6,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossmargin.accounts.health import Status
 from crossmargin.collateral.tokens import Reason
+from crossmargin.core.errors import InvalidInput
 from tests.chain_books import BRIDGED, FAR, FORGED, HOPPED, ROLLUP, THIN, USDC, USDC_ROLLUP, chains, holding, pool
 from tests.chain_books import registry as records
+from tests.margin.desk import BTC_PERP
 
 PARTS = ("price", "peg", "backing", "finality", "liquidity")
 FREE = records(share=0.9)  # bridges may carry nine tenths of equity: their caps do not bind
 TOKENS = (USDC, USDC_ROLLUP, BRIDGED, THIN, HOPPED, FORGED)
 
 
-def counted(instance: str, *, amount: float = 1000.0, level: str = "final", trust: str = "L2", **said: Any) -> float:
-    """What 1,000 of a token count for beside a million dollars of plain USDC."""
+def counted(
+    instance: str,
+    *,
+    amount: float = 1000.0,
+    level: str = "final",
+    trust: str = "L2",
+    held: bool = False,
+    **said: Any,
+) -> float:
+    """What 1,000 of a token count for beside a million dollars of plain USDC, for new or for held risk."""
     found = pool(
         holding(USDC, 1e6), holding(instance, amount, level=level, trust=trust), said=chains(**said), known=FREE
     )
     name = next(i for i in found.counts() if i.endswith(instance) and (instance != USDC or "#" in i))
-    return found.counts()[name]
+    return found.counts(held=held)[name]
 
 
 def reasons(instance: str, **more: Any) -> Reason:
@@ -50,6 +61,26 @@ def test_a_stressed_peg_doubles_the_haircut_and_a_broken_one_ends_it():
     assert counted(THIN, tokens={THIN: {"peg": "stress"}}) == pytest.approx(200.0)
     assert counted(BRIDGED, tokens={BRIDGED: {"peg": "watch"}}) == pytest.approx(850.0)
     assert counted(BRIDGED, tokens={BRIDGED: {"peg": "broken"}}) == 0.0
+
+
+def test_a_peg_stops_new_risk_at_once_and_runs_off_behind_old():
+    def held(peg: str, **more: Any) -> float:
+        return counted(BRIDGED, tokens={BRIDGED: {"peg": peg, "market_ratio": 0.2} | more}, held=True)
+
+    assert held("stress") == pytest.approx(0.2 * 850.0)
+    assert held("stress", held_ratio=0.9) == pytest.approx(0.9 * 850.0)
+    assert held("broken", held_ratio=0.6) == pytest.approx(0.6 * 850.0)
+    assert held("broken") == 0.0
+
+
+def test_a_settled_price_below_that_of_new_risk_is_refused():
+    with pytest.raises(InvalidInput, match="held_ratio"):
+        counted(BRIDGED, tokens={BRIDGED: {"market_ratio": 0.9, "held_ratio": 0.8}})
+
+
+def test_a_paused_bridge_is_closed_to_new_risk_alone():
+    assert counted(BRIDGED, closed={"three": "paused"}, held=True) == pytest.approx(850.0)
+    assert counted(BRIDGED, closed={"three": "exploited"}, held=True) == 0.0
 
 
 @pytest.mark.parametrize("state", ["paused", "exploited"])
@@ -90,8 +121,14 @@ def test_the_fast_allowance_is_two_percent_of_what_is_final_on_the_chain():
     assert fast(600.0, "safe", tokens={USDC_ROLLUP: {"peg": "stress"}}) == 0.0
 
 
-def test_a_forked_chain_counts_for_nothing_and_a_lagging_one_for_what_is_final():
-    assert counted(USDC_ROLLUP, health={ROLLUP: "forked"}) == 0.0
+@pytest.mark.parametrize("health", ["forked", "governed"])
+def test_a_chain_forked_or_changed_by_force_counts_for_no_new_risk_and_for_what_stands(health: str):
+    assert counted(USDC_ROLLUP, health={ROLLUP: health}) == 0.0
+    assert counted(USDC_ROLLUP, health={ROLLUP: health}, held=True) == pytest.approx(1000.0)
+    assert counted(USDC_ROLLUP, health={ROLLUP: health}, held=True, trust="L0") == 0.0
+
+
+def test_a_lagging_chain_counts_for_what_is_final():
     assert counted(USDC_ROLLUP, health={ROLLUP: "lagging"}) == pytest.approx(1000.0)
     assert reasons(USDC_ROLLUP, said={"health": {ROLLUP: "lagging"}}) == Reason.LAGGING
 
@@ -130,6 +167,7 @@ SAID = st.fixed_dictionaries(
             st.fixed_dictionaries(
                 {
                     "market_ratio": st.floats(0.0, 1.1),
+                    "held_ratio": st.none() | st.floats(1.1, 1.2),
                     "peg": st.sampled_from(["normal", "stress", "broken"]),
                     "liquidity_usd": st.floats(0.0, 1e6),
                 }
@@ -166,3 +204,37 @@ def test_what_is_taken_off_adds_up_and_nothing_counts_twice(said: dict[str, Any]
         assert pending + refused <= t + 1e-9 * (1.0 + scale)
     for part in ("peg", "backing", "finality", "liquidity"):
         assert min(found.column(part)) >= -1e-9
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"health": {ROLLUP: "forked"}},
+        {"health": {ROLLUP: "governed"}},
+        {"tokens": {USDC_ROLLUP: {"peg": "stress", "market_ratio": 0.0, "held_ratio": 1.0}}},
+        {"tokens": {USDC_ROLLUP: {"peg": "broken", "market_ratio": 0.0, "held_ratio": 1.0}}},
+    ],
+    ids=["forked", "governed", "stress", "broken"],
+)
+def test_a_quarantine_stops_new_risk_changes_no_requirement_and_liquidates_nobody(said: dict[str, Any]):
+    def one(**state: Any) -> Any:
+        return pool(holding(USDC_ROLLUP, 1e5), positions={BTC_PERP.id: 0.5}, said=chains(**state)).result.pools
+
+    calm, now = one(), one(**said)
+    assert calm.status[0] == Status.HEALTHY
+    assert now.equity[0] < now.initial[0]
+    assert now.status[0] == Status.RESTRICTED
+    assert now.held_equity[0] == calm.held_equity[0] == calm.equity[0]
+    assert now.maintenance[0] == pytest.approx(calm.maintenance[0])
+    assert now.initial[0] == pytest.approx(calm.initial[0])
+
+
+@given(SAID, HELD, st.floats(-3.0, 3.0))
+@settings(max_examples=60, deadline=None)
+def test_what_stands_behind_old_risk_is_never_less_than_behind_new(said: dict[str, Any], held: list[Any], coins: float):
+    lines = [holding(x, a, level=level, trust=trust) for x, a, level, trust in held]
+    found = pool(*lines, said=chains(**said), positions={BTC_PERP.id: coins}).result.pools
+    assert found.held_equity[0] >= found.equity[0]
+    assert found.maintenance[0] <= found.initial[0]
+    covered = found.held_equity[0] >= found.maintenance[0]
+    assert (found.status[0] == Status.LIQUIDATION) != covered

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crossmargin.collateral.document import TokenHaircuts
 from crossmargin.market.representations.document import Transfer
-from spec.tokens import Bridge, Token, cover_two, late_and_moved, recognise_tokens
+from spec.tokens import Bridge, Token, cover_two, held_tokens, late_and_moved, recognise_tokens
 from tests.chain_books import BRIDGED, FAR, FORGED, HOME, HOPPED, ROLLUP, THIN, USDC, USDC_ROLLUP, chains, holding, pool
 from tests.margin.desk import BTC_PERP
 
@@ -30,12 +30,15 @@ SAID = st.fixed_dictionaries(
     {
         "health": st.fixed_dictionaries({c: st.sampled_from(HEALTHS) for c in (HOME, ROLLUP, FAR)}),
         "backing": st.fixed_dictionaries({b: st.floats(0.0, 1.2) for b in VERIFIERS}),
-        "closed": st.fixed_dictionaries({b: st.sampled_from(["open", "open", "paused"]) for b in VERIFIERS}),
+        "closed": st.fixed_dictionaries(
+            {b: st.sampled_from(["open", "open", "paused", "exploited"]) for b in VERIFIERS}
+        ),
         "tokens": st.fixed_dictionaries(
             {
                 x: st.fixed_dictionaries(
                     {
                         "market_ratio": st.floats(0.0, 1.1),
+                        "held_ratio": st.none() | st.floats(1.1, 1.2),
                         "peg": st.sampled_from(["normal", "normal", "watch", "stress", "broken"]),
                         "liquidity_usd": st.floats(0.0, 1e6),
                     }
@@ -60,9 +63,7 @@ HELD = st.lists(
 
 def plain(said: dict[str, Any], held: list[Any]) -> tuple[list[Token], dict[str, Bridge]]:
     bridges = {
-        b: Bridge(
-            backing=said["backing"][b], verifiers=VERIFIERS[b], share=SHARE[b], closed=said["closed"][b] == "paused"
-        )
+        b: Bridge(backing=said["backing"][b], verifiers=VERIFIERS[b], share=SHARE[b], state=said["closed"][b])
         for b in VERIFIERS
     }
     tokens = []
@@ -74,6 +75,7 @@ def plain(said: dict[str, Any], held: list[Any]) -> tuple[list[Token], dict[str,
                 chain=chain,
                 amount=amount,
                 market=state["market_ratio"],
+                settled=state["held_ratio"],
                 behind=BEHIND[instance],
                 peg=state["peg"],
                 health=said["health"][chain],
@@ -91,15 +93,15 @@ def test_tokens_count_as_in_plain_python(said: dict[str, Any], held: list[Any]):
     found = pool(
         *(holding(x, a, level=level, trust=trust) for x, a, level, trust in held), said=chains(**said), positions=NEEDED
     )
-    ids = [found.book.table.ids[i] for i in found.book.holdings.instrument]
-    counted = dict(zip(ids, found.column("recognised"), strict=True))
     tokens, bridges = plain(said, held)
-    expected = recognise_tokens(tokens, bridges, RULES)
-    for (x, _, level, trust), value in zip(held, expected, strict=True):
-        marks = (f"#{level}" if level != "final" else "") + (f"#{trust}" if trust != "L2" else "")
-        assert counted[f"USDC{marks}.{x}"] == pytest.approx(value, rel=1e-9, abs=1e-6)
+    opening, (standing, by_own) = recognise_tokens(tokens, bridges, RULES), held_tokens(tokens, bridges, RULES)
+    for counted, expected in ((found.counts(), opening), (found.counts(held=True), standing)):
+        for (x, _, level, trust), value in zip(held, expected, strict=True):
+            marks = (f"#{level}" if level != "final" else "") + (f"#{trust}" if trust != "L2" else "")
+            assert counted[f"USDC{marks}.{x}"] == pytest.approx(value, rel=1e-9, abs=1e-6)
     loss = found.result.plan.model.chains.bridge_loss
-    assert found.term("bridge") == pytest.approx(cover_two(tokens, expected, bridges, loss), rel=1e-9, abs=1e-5)
+    failed = cover_two(tokens, standing, bridges, loss, held=by_own)
+    assert found.term("bridge") == pytest.approx(failed, rel=1e-9, abs=1e-5)
 
 
 @given(

@@ -20,10 +20,17 @@ class Status(IntEnum):
     LIQUIDATION = 2  # equity does not cover maintenance margin
 
 
-def status(equity: FloatArray, initial: FloatArray, maintenance: FloatArray) -> IndexArray:
-    """The status of each pool; equality with a requirement covers it, but for the rounding of sums."""
+def status(
+    equity: FloatArray, initial: FloatArray, maintenance: FloatArray, *, held: FloatArray | None = None
+) -> IndexArray:
+    """The status of each pool; equality with a requirement covers it, but for the rounding of sums.
+
+    `held` is the equity behind risk that was taken before, where it differs from `equity`, which new risk needs: what
+    stops new risk alone restricts an account and does not liquidate it.
+    """
     code = np.where(_covers(equity, initial), Status.HEALTHY, Status.RESTRICTED)
-    return frozen(np.where(_covers(equity, maintenance), code, Status.LIQUIDATION), np.int32)
+    stands = _covers(equity if held is None else held, maintenance)
+    return frozen(np.where(stands, code, Status.LIQUIDATION), np.int32)
 
 
 def _covers(equity: FloatArray, requirement: FloatArray) -> BoolArray:

@@ -88,8 +88,9 @@ def account_columns(result: MarginResult | RuledMargin) -> Columns:
     if isinstance(result, RuledMargin):
         return ruled_columns(result)
     book, figures = result.book, result.pools
-    equity, initial, maintenance = map(result.by_account, (figures.equity, figures.initial, figures.maintenance))
-    ratio = margin_ratio(equity, maintenance)
+    equity, held_equity = map(result.by_account, (figures.equity, figures.held_equity))
+    initial, maintenance = map(result.by_account, (figures.initial, figures.maintenance))
+    ratio = margin_ratio(held_equity, maintenance)
     accounts = len(book.accounts)
     worst_status = np.zeros(accounts, np.int32)
     np.maximum.at(worst_status, book.pool_account, figures.status)
@@ -97,13 +98,14 @@ def account_columns(result: MarginResult | RuledMargin) -> Columns:
         "account": list(book.accounts),
         "status": np.asarray([s.name.lower() for s in Status])[worst_status],
         "equity_usd": equity,
+        "held_equity_usd": held_equity,
         "collateral_usd": result.by_account(figures.collateral),
         "unsettled_usd": result.by_account(figures.unsettled),
         "position_value_usd": result.by_account(figures.position_value),
         "initial_usd": initial,
         "maintenance_usd": maintenance,
         "excess_initial_usd": equity - initial,
-        "excess_maintenance_usd": equity - maintenance,
+        "excess_maintenance_usd": held_equity - maintenance,
         "margin_ratio": np.where(np.isinf(ratio), np.nan, ratio),
     }
     of_group = book.group_account
@@ -170,6 +172,7 @@ def ruled_columns(result: RuledMargin) -> Columns:
         "account": list(book.accounts),
         "status": np.asarray([s.name.lower() for s in Status])[status(equity, initial, maintenance)],
         "equity_usd": equity,
+        "held_equity_usd": equity,
         "initial_usd": initial,
         "maintenance_usd": maintenance,
         "excess_initial_usd": equity - initial,

@@ -102,6 +102,19 @@ def recognise(
     return _plain(gross, counted, debt, recognised)
 
 
+def larger(one: Recognised, other: Recognised, pool: IndexArray, pools: int) -> Recognised:
+    """`one`, and `other` in its place for each pool of which that counts more in all.
+
+    More of one holding may leave less of others under a cap, so that holdings by themselves have no order.
+    """
+    more = tally(pool, one.recognised, pools) >= tally(pool, other.recognised, pools)
+    columns = {}
+    for name in Recognised.__dataclass_fields__:
+        first, second = getattr(one, name), getattr(other, name)
+        columns[name] = frozen(np.where(more[pool], first, second), first.dtype)
+    return Recognised(**columns)
+
+
 def _plain(gross: FloatArray, counted: FloatArray, debt: FloatArray, recognised: FloatArray) -> Recognised:
     """The columns of holdings without chains: all that haircuts take is price, all that caps take liquidity."""
     taken, capped, none = frozen(gross - counted - debt), frozen(counted - recognised), frozen(np.zeros(len(gross)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntFlag
 from typing import Final
 
@@ -13,6 +13,7 @@ from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen
 from crossmargin.core.finality import LEVELS, TRUSTS, Health, Level, Trust
 from crossmargin.instruments.table import InstrumentTable
 from crossmargin.instruments.terms import Spot, Token
+from crossmargin.market.chains.health import EFFECTS
 from crossmargin.market.representations.build import ChainMarket
 from crossmargin.market.snapshot import Snapshot
 
@@ -124,8 +125,13 @@ def tokens_of(
     *,
     halt_loss: FloatArray,
     inside: frozenset[str] = frozenset(),
+    held: bool = False,
 ) -> Tokens | None:
-    """The columns of a table; none where the market states no chains.
+    """The columns of a table for new risk, or with `held` for risk that was taken before; none where the market states
+    no chains.
+
+    A peg in stress, a chain of two histories or changed by force, and a paused bridge stop new risk at once and are no
+    reason to sell what is there; a broken peg runs off by its `held_ratio`. The bits of `reason` are of new risk.
 
     `halt_loss` [instrument] is the expected loss over a halt of the row's chain, a decimal. `inside` are factors that
     scenarios move where collateral stands inside them: their bridges and halts take no haircut again.
@@ -143,9 +149,11 @@ def tokens_of(
         if isinstance(terms, Token):
             snapshot.chains_of(terms.instance)
             found = _token(terms, chains, rules, float(halt_loss[i]), inside, instances[terms.instance])
+            found = _for_held(found, terms, chains, rules, inside) if held else found
             behind[i] = np.isin(bridges, chains.registry.bridges_behind(terms.instance))
         elif isinstance(terms, Spot) and terms.chain in known:
             found = _on_chain(terms.chain, chains, float(halt_loss[i]), inside)
+            found = replace(found, quarantined=False) if held else found
         chain = known.get(terms.chain, NONE) if isinstance(terms, Spot) else NONE
         rows.append((found, chain))
     columns = {f.name: [getattr(row, f.name) for row, _ in rows] for f in fields(_Row) if f.name != "chain"}
@@ -168,7 +176,7 @@ def _on_chain(chain: str, chains: ChainMarket, halt_loss: float, inside: frozens
     health = chains.health(chain)
     haircut = min(halt_loss, 1.0) if health == Health.HALTED else 0.0
     return _Row(
-        quarantined=health == Health.FORKED,
+        quarantined=not EFFECTS[health].final,
         halt_haircut=haircut,
         halt_haircut_inside=0.0 if f"chain:{chain}" in inside else haircut,
         reason=int(_UNHEALTHY.get(health, Reason(0))),
@@ -180,7 +188,7 @@ def _token(
 ) -> _Row:
     on_chain, state = _on_chain(token.chain, chains, halt_loss, inside), chains.instances[token.instance]
     backing, ratio = chains.backing(token.instance), chains.ratio(token.instance)
-    haircut, why = _bridge_haircut(token, chains, rules, frozenset())
+    haircut, why = _bridge_haircut(token, chains, rules)
     level, trust = LEVELS[token.level], TRUSTS[token.trust]
     lost = {Level.SEEN: rules.lost_seen, Level.INCLUDED: rules.lost_included, Level.SAFE: rules.lost_safe}
     broken, stressed = state.peg == "broken", state.peg == "stress"
@@ -198,12 +206,12 @@ def _token(
         backing=backing,
         ratio=ratio,
         bridge_haircut=haircut,
-        bridge_haircut_inside=_bridge_haircut(token, chains, rules, inside)[0],
+        bridge_haircut_inside=_bridge_haircut(token, chains, rules, inside=inside)[0],
         stressed=stressed,
         broken=broken,
         lost=lost.get(level, 0.0),
         pending=level < Level.FINAL,
-        fast=chains.health(token.chain) == Health.HEALTHY and not (broken or stressed),
+        fast=EFFECTS[chains.health(token.chain)].fast and not (broken or stressed),
         quarantined=on_chain.quarantined or trust == Trust.L0,
         halt_haircut=on_chain.halt_haircut,
         halt_haircut_inside=on_chain.halt_haircut_inside,
@@ -214,15 +222,38 @@ def _token(
     )
 
 
+def _for_held(found: _Row, token: Token, chains: ChainMarket, rules: TokenHaircuts, inside: frozenset[str]) -> _Row:
+    """The row of a token for risk that was taken before."""
+    return replace(
+        found,
+        ratio=chains.ratio(token.instance, held=True),
+        bridge_haircut=_bridge_haircut(token, chains, rules, held=True)[0],
+        bridge_haircut_inside=_bridge_haircut(token, chains, rules, inside=inside, held=True)[0],
+        stressed=False,
+        broken=found.broken and chains.instances[token.instance].held_ratio is None,
+        quarantined=TRUSTS[token.trust] == Trust.L0,
+    )
+
+
+def differ(one: Tokens, other: Tokens) -> bool:
+    """Whether any column of two tables of tokens differs."""
+    return any(not np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Tokens))
+
+
 def _bridge_haircut(
-    token: Token, chains: ChainMarket, rules: TokenHaircuts, inside: frozenset[str]
+    token: Token,
+    chains: ChainMarket,
+    rules: TokenHaircuts,
+    *,
+    inside: frozenset[str] = frozenset(),
+    held: bool = False,
 ) -> tuple[float, Reason]:
     """What the bridges behind a token take off, one after the other, and why."""
     left, why = 1.0, Reason(0)
     kind = chains.registry.instances[token.instance].kind
     for bridge in chains.registry.bridges_behind(token.instance):
         verifiers, issuer = chains.verifiers(bridge), chains.registry.bridges[bridge].issuer
-        if chains.is_closed(bridge):
+        if chains.is_closed(bridge, held=held):
             left, why = 0.0, why | Reason.CLOSED_BRIDGE
         elif kind == "burn_mint" and issuer:
             taken = rules.issuer_bridge

@@ -81,16 +81,17 @@ def account_report(result: MarginResult | RuledMargin, account: int, told: Tails
     found = told or tails(result)
     first, last = np.searchsorted(result.book.pool_account, [account, account + 1])
     pools = tuple(_pool(result, p, found) for p in range(int(first), int(last)))
-    equity, maintenance = sum(p.equity_usd for p in pools), sum(p.maintenance_usd for p in pools)
-    initial = sum(p.initial_usd for p in pools)
+    equity, held_equity = sum(p.equity_usd for p in pools), sum(p.held_equity_usd for p in pools)
+    initial, maintenance = sum(p.initial_usd for p in pools), sum(p.maintenance_usd for p in pools)
     worst = max((int(s) for s in result.pools.status[first:last]), default=int(Status.HEALTHY))
     return AccountReport(
         id=result.book.accounts[account],
         equity_usd=equity,
+        held_equity_usd=held_equity,
         initial_usd=initial,
         maintenance_usd=maintenance,
         excess_initial_usd=equity - initial,
-        margin_ratio=ratio_of(equity, maintenance),
+        margin_ratio=ratio_of(held_equity, maintenance),
         status=STATUS_NAMES[worst],
         pools=pools,
         standings=standings(result, int(first), int(last)),
@@ -100,7 +101,8 @@ def account_report(result: MarginResult | RuledMargin, account: int, told: Tails
 def _pool(result: MarginResult, pool: int, found: Tails) -> PoolReport:
     book, figures = result.book, result.pools
     factor, wrong_way = result.plan.model.wrong_way.factor, float(figures.wrong_way[pool])
-    equity, initial, maintenance = (float(x[pool]) for x in (figures.equity, figures.initial, figures.maintenance))
+    equity, held_equity = float(figures.equity[pool]), float(figures.held_equity[pool])
+    initial, maintenance = float(figures.initial[pool]), float(figures.maintenance[pool])
     asset = int(book.pool_asset[pool])
     terms = [Term(name="wrong_way", initial=factor.initial * wrong_way, maintenance=factor.maintenance * wrong_way)]
     for name, one, amount in zip(CHAIN_TERMS, chain_factors(result.plan.model), figures.chain_terms[pool], strict=True):
@@ -109,14 +111,15 @@ def _pool(result: MarginResult, pool: int, found: Tails) -> PoolReport:
         id=book.pools[pool],
         asset=book.table.assets[asset] if asset >= 0 else "",
         equity_usd=equity,
+        held_equity_usd=held_equity,
         collateral_usd=float(figures.collateral[pool]),
         unsettled_usd=float(figures.unsettled[pool]),
         position_value_usd=float(figures.position_value[pool]),
         initial_usd=initial,
         maintenance_usd=maintenance,
         excess_initial_usd=equity - initial,
-        excess_maintenance_usd=equity - maintenance,
-        margin_ratio=ratio_of(equity, maintenance),
+        excess_maintenance_usd=held_equity - maintenance,
+        margin_ratio=ratio_of(held_equity, maintenance),
         status=STATUS_NAMES[int(figures.status[pool])],
         terms=tuple(t for t in terms if t.initial or t.maintenance),
         groups=tuple(_group(result, int(g), found) for g in np.flatnonzero(book.group_pool == pool)),
@@ -162,5 +165,6 @@ def _holding(result: MarginResult, line: int) -> CollateralLine:
         haircut_usd=float(held.haircut[line]),
         capped_usd=float(held.capped[line]),
         recognised_usd=float(held.recognised[line]),
+        held_usd=float(result.held.recognised[line]),
         token=token_line(result, line),
     )

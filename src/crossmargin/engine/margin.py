@@ -14,7 +14,8 @@ import numpy as np
 
 from crossmargin.accounts.equity import position_values, position_worth, unsettled
 from crossmargin.accounts.health import margin_ratio, status
-from crossmargin.collateral.haircuts import Recognised, recognise
+from crossmargin.collateral.haircuts import Recognised, larger, recognise
+from crossmargin.collateral.tokens import Tokens
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen, tally
 from crossmargin.engine.collateral_risk import (
     chain_factors,
@@ -40,14 +41,17 @@ BLOCK_LINES = 100_000  # positions worked off at a time: about 100 MB of interme
 class PoolFigures:
     """Per pool, USD: the parts of equity, the requirement with its pool-wide term, and the verdict.
 
-    `wrong_way` and `chain_terms` [pool, term] (in the order of `margin.chain_terms.CHAIN_TERMS`) are before their
-    factors; `initial` and `maintenance` include them.
+    `equity` stands behind new risk, `held_equity` (never less) behind risk that was taken before: a quarantine takes
+    collateral out of the first alone. `wrong_way` and `chain_terms` [pool, term] (in the order of
+    `margin.chain_terms.CHAIN_TERMS`) are before their factors; `initial` and `maintenance` include them. What
+    collateral adds to a requirement follows what stands behind held risk.
     """
 
     collateral: FloatArray
     unsettled: FloatArray
     position_value: FloatArray
     equity: FloatArray
+    held_equity: FloatArray
     wrong_way: FloatArray
     chain_terms: FloatArray
     initial: FloatArray
@@ -58,13 +62,18 @@ class PoolFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MarginResult:
-    """The margin of a book, in columns: `groups` by group, `pools` by pool, `holdings` by line of collateral."""
+    """The margin of a book, in columns: `groups` by group, `pools` by pool.
+
+    By line of collateral `holdings` are for new risk and `held` for risk that was taken before, the same value where
+    the two do not differ.
+    """
 
     book: Book
     plan: Plan
     groups: Requirements
     pools: PoolFigures
     holdings: Recognised
+    held: Recognised
 
     def by_account(self, pool_column: FloatArray) -> FloatArray:
         """Sums of a pool column over each account [account]."""
@@ -114,12 +123,14 @@ def margin(
         if progress is not None:
             done = int(book.positions.ptr[np.searchsorted(book.group_account, last)])
             progress("margin", done, len(book.positions))
+    holdings = _joined([r[2] for r in results])
     return MarginResult(
         book=book,
         plan=ready,
         groups=_joined([r[0] for r in results]),
         pools=_joined([r[1] for r in results]),
-        holdings=_joined([r[2] for r in results]),
+        holdings=holdings,
+        held=holdings if ready.held_tokens is ready.tokens else _joined([r[3] for r in results]),
     )
 
 
@@ -149,39 +160,42 @@ def _joined(parts: Sequence[T]) -> T:
     return kind(**columns)
 
 
-def _block(book: Book, ready: Plan, cash: FloatArray, threads: int) -> tuple[Requirements, PoolFigures, Recognised]:
+def _block(
+    book: Book, ready: Plan, cash: FloatArray, threads: int
+) -> tuple[Requirements, PoolFigures, Recognised, Recognised]:
     inside = inside_scenarios(book, ready)
     positions = with_collateral(book, inside) if inside.any() else book.positions
     groups = requirements(positions, book.orders, book.group_mode, ready.terms, threads=threads)
-    figures, recognised = _pool_figures(book, ready, groups, cash, inside, threads)
-    return groups, figures, recognised
+    figures, holdings, held = _pool_figures(book, ready, groups, cash, inside, threads)
+    return groups, figures, holdings, held
 
 
 def _pool_figures(
     book: Book, ready: Plan, groups: Requirements, cash: FloatArray, inside: BoolArray, threads: int
-) -> tuple[PoolFigures, Recognised]:
+) -> tuple[PoolFigures, Recognised, Recognised]:
     unpaid, value = unsettled(book, ready.terms) + cash, position_values(book, ready.terms)
-    recognised = recognised_of(book, ready, inside, unpaid + value)
-    collateral = tally(book.holdings.owner, recognised.recognised, len(book.pools))
-    equity = collateral + unpaid + value
-    worth = collateral + unpaid + position_worth(book, ready.terms)
-    wrong_way = wrong_way_of(book, ready, groups, recognised, worth, inside, threads)
-    contained = contained_failures(book, ready, groups, recognised, worth, inside, wrong_way)
-    chains = chain_terms_of(book, ready, groups, recognised, worth, contained)
+    holdings, held = recognised_of(book, ready, inside, unpaid + value)
+    collateral, stands = (tally(book.holdings.owner, x.recognised, len(book.pools)) for x in (holdings, held))
+    equity, held_equity = collateral + unpaid + value, stands + unpaid + value
+    worth = stands + unpaid + position_worth(book, ready.terms)
+    wrong_way = wrong_way_of(book, ready, groups, held, worth, inside, threads)
+    contained = contained_failures(book, ready, groups, held, worth, inside, wrong_way)
+    chains = chain_terms_of(book, ready, groups, held, worth, contained)
     initial, maintenance = pool_requirement(book, ready, groups, wrong_way, chains)
     figures = PoolFigures(
         collateral=frozen(collateral),
         unsettled=frozen(unpaid),
         position_value=frozen(value),
         equity=frozen(equity),
+        held_equity=frozen(held_equity),
         wrong_way=frozen(wrong_way),
         chain_terms=frozen(chains),
         initial=frozen(initial),
         maintenance=frozen(maintenance),
-        margin_ratio=margin_ratio(equity, maintenance),
-        status=status(equity, initial, maintenance),
+        margin_ratio=margin_ratio(held_equity, maintenance),
+        status=status(equity, initial, maintenance, held=held_equity),
     )
-    return figures, recognised
+    return figures, holdings, held
 
 
 def pool_requirement(
@@ -198,17 +212,28 @@ def pool_requirement(
     return initial, maintenance
 
 
-def recognised_of(book: Book, ready: Plan, inside: BoolArray, other: FloatArray) -> Recognised:
-    """What the holdings of a book count for; `other` [pool] is the rest of each pool's equity."""
-    held = book.holdings
-    return recognise(
-        book.table,
-        ready.snapshot,
-        ready.model.collateral,
-        pool=held.owner,
-        instrument=held.instrument,
-        amount=held.quantity,
-        by_rule=~inside[held.owner],
-        known=ready.tokens,
-        other=other,
-    )
+def recognised_of(book: Book, ready: Plan, inside: BoolArray, other: FloatArray) -> tuple[Recognised, Recognised]:
+    """What the holdings of a book count for, for new risk and for risk that was taken before.
+
+    The same value where these do not differ, and the second never less in any pool. `other` [pool] is the rest of each
+    pool's equity.
+    """
+    lines = book.holdings
+
+    def counted(known: Tokens | None) -> Recognised:
+        return recognise(
+            book.table,
+            ready.snapshot,
+            ready.model.collateral,
+            pool=lines.owner,
+            instrument=lines.instrument,
+            amount=lines.quantity,
+            by_rule=~inside[lines.owner],
+            known=known,
+            other=other,
+        )
+
+    opening = counted(ready.tokens)
+    if ready.held_tokens is ready.tokens:
+        return opening, opening
+    return opening, larger(counted(ready.held_tokens), opening, lines.owner, len(book.pools))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from crossmargin.collateral.haircuts import check_rules
-from crossmargin.collateral.tokens import Tokens, own_prices, tokens_of
+from crossmargin.collateral.tokens import Tokens, differ, own_prices, tokens_of
 from crossmargin.core.arrays import IndexArray
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import MissingFactors
@@ -26,7 +26,7 @@ from crossmargin.portfolio.book import Book, Mode, bucket_names
 from crossmargin.scenarios.calibrating.calibrated import build_calibrated
 from crossmargin.scenarios.calibrating.implied import at_market
 from crossmargin.scenarios.factors import PERPETUAL_KINDS, PRICE_KINDS, parse_factor
-from crossmargin.scenarios.grid import build_grid
+from crossmargin.scenarios.grid import as_counted, build_grid
 from crossmargin.scenarios.scenario_set import ScenarioSet, concat
 from crossmargin.valuation.marks import ladder_names, missing_factors
 from crossmargin.valuation.pnl import ScenarioPnl, pnl
@@ -39,7 +39,8 @@ class Plan:
     """A model applied to a table and a snapshot: R and everything else that no account changes.
 
     `by_rule` are the instruments (rows) of groups margined by rule, with repetitions; `tokens` and `chain_risk` what
-    the market's chains say of each row, none where it states none.
+    the market's chains say of each row, none where it states none. `held_tokens` say it for risk that was taken before;
+    the same value where that makes no difference.
     """
 
     table: InstrumentTable
@@ -50,6 +51,7 @@ class Plan:
     by_rule: IndexArray
     terms: Terms
     tokens: Tokens | None = None
+    held_tokens: Tokens | None = None
     chain_risk: ChainRisk | None = None
 
 
@@ -76,7 +78,7 @@ def _scenarios(
     """The columns of a model: its grid, or what its calibration means and the far moves of the grid."""
     grid = build_grid(model.grid, snapshot, underlyings=names, assets=assets)
     if model.calibration is None:
-        return grid
+        return grid if model.measure.kind == "worst" else as_counted(grid)
     held = set(factors_of(snapshot))
     needed = {snapshot.underlyings[name].factor for name in names}
     needed |= {f"vol:{name}" for name in optioned(table) & names}
@@ -113,7 +115,7 @@ def _applied(
     exposures = in_state(exposure(table, snapshot), model.calibration)
     rules = rule_table(table, snapshot, exposures, model, used=by_rule)
     split = ScanMatrix.of(matrix)
-    tokens, risk = _on_chains(table, snapshot, model, scenarios, split)
+    tokens, held_tokens, risk = _on_chains(table, snapshot, model, scenarios, split)
     return Plan(
         table=table,
         snapshot=snapshot,
@@ -123,20 +125,25 @@ def _applied(
         by_rule=by_rule,
         terms=Terms(table=table, matrix=split, exposure=exposures, rules=rules, model=model),
         tokens=tokens,
+        held_tokens=held_tokens,
         chain_risk=risk,
     )
 
 
 def _on_chains(
     table: InstrumentTable, snapshot: Snapshot, model: ModelDocument, scenarios: ScenarioSet, matrix: ScanMatrix
-) -> tuple[Tokens | None, ChainRisk | None]:
-    """What the market's chains say of each row of the table, for collateral and for requirements."""
+) -> tuple[Tokens | None, Tokens | None, ChainRisk | None]:
+    """What the market's chains say of each row of the table, for collateral of new and of held risk, and for
+    requirements."""
     risk = chain_risk(table, snapshot, model)
     if risk is None:
-        return None, None
+        return None, None, None
     halt_loss = halt_losses(table, risk, matrix, model, own_prices(table, snapshot))
-    inside = frozenset(scenarios.factors)
-    return tokens_of(table, snapshot, model.collateral.tokens, halt_loss=halt_loss, inside=inside), risk
+    inside, rules = frozenset(scenarios.factors), model.collateral.tokens
+    tokens = tokens_of(table, snapshot, rules, halt_loss=halt_loss, inside=inside)
+    held = tokens_of(table, snapshot, rules, halt_loss=halt_loss, inside=inside, held=True)
+    alike = tokens is None or held is None or not differ(tokens, held)
+    return tokens, tokens if alike else held, risk
 
 
 def moved_names(table: InstrumentTable, snapshot: Snapshot) -> tuple[set[str], set[str]]:

@@ -31,7 +31,7 @@ class Term(_Part, frozen=True, kw_only=True):
 class CollateralLine(_Part, frozen=True, kw_only=True):
     """One holding: gross value, what is taken off, and what counts (`recognised_usd` = gross − haircut − capped).
 
-    `token` where it names its instance on a chain.
+    `held_usd` counts behind risk that was taken before. `token` where it names its instance on a chain.
     """
 
     asset: str
@@ -43,6 +43,7 @@ class CollateralLine(_Part, frozen=True, kw_only=True):
     haircut_usd: float
     capped_usd: float
     recognised_usd: float
+    held_usd: float
     token: TokenLine | None = None
 
 
@@ -70,15 +71,17 @@ class GroupReport(_Part, frozen=True, kw_only=True):
 class PoolReport(_Part, frozen=True, kw_only=True):
     """Collateral and the groups it secures.
 
-    `equity_usd` = recognised collateral + unsettled P&L + position value. `terms` holds what the pool requires beyond
-    its groups (wrong way, bridges, chains). `status`: healthy when equity covers
-    initial margin, restricted when it covers maintenance only, liquidation otherwise. `margin_ratio` =
-    maintenance / equity (None when equity is not positive and something is required).
+    `equity_usd` = recognised collateral + unsettled P&L + position value stands behind new risk, `held_equity_usd`
+    behind risk that was taken before: the two differ while a chain or a peg is quarantined. `terms` holds what the pool
+    requires beyond its groups (wrong way, bridges, chains). `status`: healthy when equity covers initial margin,
+    restricted when held equity covers maintenance, liquidation otherwise. `margin_ratio` = maintenance / held equity
+    (None when that is not positive and something is required).
     """
 
     id: str
     asset: str
     equity_usd: float
+    held_equity_usd: float
     collateral_usd: float
     unsettled_usd: float
     position_value_usd: float
@@ -129,6 +132,7 @@ class AccountReport(_Part, frozen=True, kw_only=True):
 
     id: str
     equity_usd: float
+    held_equity_usd: float
     initial_usd: float
     maintenance_usd: float
     excess_initial_usd: float

@@ -75,7 +75,7 @@ def stress(
     result = margin(book, snapshot, model, prepared=ready)
     shocks = build_stress(chosen, snapshot, rules=dict(ready.scenarios.rules))
     gains = account_pnl(book, snapshot, shocks)
-    equity = result.by_account(result.pools.equity)
+    equity = result.by_account(result.pools.held_equity)
     moves = _columns(chosen, shocks)
     after = _margins(book, ready, shocks, moves, progress) if len(book.positions) <= MARGINED else ()
     underlyings = sorted(ready.scenarios.rules)
@@ -153,7 +153,9 @@ def _margins(
 
 def _stressed(result: MarginResult, label: str, unmoved: tuple[str, ...]) -> tuple[StressedMargin, ...]:
     pools = result.pools
-    columns: Sequence[FloatArray] = [result.by_account(x) for x in (pools.equity, pools.initial, pools.maintenance)]
+    columns: Sequence[FloatArray] = [
+        result.by_account(x) for x in (pools.held_equity, pools.initial, pools.maintenance)
+    ]
     worst = np.zeros(len(result.book.accounts), np.int32)
     np.maximum.at(worst, result.book.pool_account, pools.status)
     return tuple(

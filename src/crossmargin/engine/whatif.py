@@ -41,9 +41,13 @@ from crossmargin.portfolio.book import Book, Lines, make_lines
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """An account after a change, by pool, USD: what it holds, what it must hold, and the groups' terms."""
+    """An account after a change, by pool, USD: what it holds, what it must hold, and the groups' terms.
+
+    `equity` is for new risk, `held_equity` behind risk that was taken before.
+    """
 
     equity: FloatArray
+    held_equity: FloatArray
     initial: FloatArray
     maintenance: FloatArray
     margin_ratio: FloatArray
@@ -107,25 +111,32 @@ class WhatIf:
         held = _plus(self.held, group, rows, quantity)
         unpaid = figures.unsettled - premium(book, ready.terms, _stock_of(group, rows, quantity))
         value = position_values(book, ready.terms, held)
-        counted, collateral = self.base.holdings, figures.collateral
+        opening, counted = self.base.holdings, self.base.held
         if ready.tokens is not None:  # a bridge may carry a share of equity, which the deal changes
-            counted = recognised_of(book, ready, self.inside, unpaid + value)
-            collateral = tally(book.holdings.owner, counted.recognised, len(book.pools))
-        equity = collateral + unpaid + value
+            opening, counted = recognised_of(book, ready, self.inside, unpaid + value)
+        owner, pools = book.holdings.owner, len(book.pools)
+        collateral, stands = (tally(owner, x.recognised, pools) for x in (opening, counted))
+        equity, held_equity = collateral + unpaid + value, stands + unpaid + value
         losses = self.losses.pool
         pool = int(book.group_pool[group])
         changed = losses[pool] - quantity @ ready.terms.matrix.regular[rows]
         measure, weight = measure_of(ready.model.measure), ready.terms.matrix.weight
         joint = self.losses.pool_risk.copy()
         joint[pool] = reduce_losses(changed, measure, weight=weight)[0]
-        worth = collateral + unpaid + position_worth(book, ready.terms, held)
+        worth = stands + unpaid + position_worth(book, ready.terms, held)
         wrong_way = np.where(self.inside, 0.0, shortfall(book, groups, counted, worth, joint))
         after = replace(book, positions=_lines_of(held, book))
         contained = contained_failures(after, ready, groups, counted, worth, self.inside, wrong_way)
         chains = chain_terms_of(book, ready, groups, counted, worth, contained)
         initial, maintenance = pool_requirement(book, ready, groups, wrong_way, chains)
-        ratio = margin_ratio(equity, maintenance)
-        return Answer(equity=equity, initial=initial, maintenance=maintenance, margin_ratio=ratio, groups=groups)
+        return Answer(
+            equity=equity,
+            held_equity=held_equity,
+            initial=initial,
+            maintenance=maintenance,
+            margin_ratio=margin_ratio(held_equity, maintenance),
+            groups=groups,
+        )
 
     def evaluate(self, quantity: FloatArray) -> MarginResult:
         """The margin of many versions of the account at once, `quantity` [variant, position].

@@ -14,8 +14,7 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IndexArray, frozen, tally
 from crossmargin.core.finality import Health
-from crossmargin.core.instant import SECOND_NS
-from crossmargin.instruments.table import InstrumentTable, build_table
+from crossmargin.instruments.table import InstrumentTable
 from crossmargin.instruments.terms import Spot, Token
 from crossmargin.margin.addons import running_sums
 from crossmargin.margin.document import ChainTerms, MarginModel
@@ -23,8 +22,6 @@ from crossmargin.margin.scan import ScanMatrix, measure_of
 from crossmargin.market.representations.build import ChainMarket
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.measures.reduce import reduce_rows
-from crossmargin.scenarios.scenario_set import Scenario, collect
-from crossmargin.valuation.pnl import pnl
 
 CHAIN_TERMS: Final = ("bridge", "finality", "availability", "transfer")
 DAY_S: Final = 86_400.0
@@ -35,8 +32,9 @@ NONE: Final = -1
 class ChainRisk:
     """What each row of the table bears, made once per market and model.
 
-    `failure` [instrument, pair] is what a unit loses, USD, when a pair of bridges fails; `stretch` [instrument] is
-    √(max(τ, τ₀)/τ₀) of the margin horizon of collateral held in it, `halt_stretch` the same of a halt of its chain.
+    `failure` [instrument, pair] is the share of its value that is lost when a pair of bridges fails; `stretch`
+    [instrument] is √(max(τ, τ₀)/τ₀) of the margin horizon of collateral held in it, `halt_stretch` the same of a halt
+    of its chain.
     `chain` [instrument] is a code, −1 for what is on no stated chain; `works` [instrument] whether its chain produces
     blocks. `cost` [instrument] is the share of value, and `cost_usd` the amount, that a transfer takes.
     """
@@ -72,7 +70,7 @@ def chain_risk(table: InstrumentTable, snapshot: Snapshot, model: MarginModel) -
     rows = [_times(terms, chains, model.chains) for terms in table.terms]
     arrival_s, halt_s, chain, works, cost, cost_usd = np.asarray(rows, np.float64).reshape(-1, 6).T
     return ChainRisk(
-        failure=frozen(_failures(table, snapshot, model.chains.bridge_loss)),
+        failure=frozen(_failures(table, chains, model.chains.bridge_loss)),
         arrival_s=frozen(arrival_s),
         stretch=frozen(np.sqrt(np.maximum(arrival_s, horizon_s) / horizon_s)),
         halt_stretch=frozen(np.sqrt(np.maximum(halt_s, horizon_s) / horizon_s)),
@@ -96,27 +94,20 @@ def _times(terms: object, chains: ChainMarket, rules: ChainTerms) -> tuple[float
         assert way is not None, "the way to where it is needed is checked where the market is built"
         arrival, cost, cost_usd = arrival + way.p95_s + rules.include_s, way.cost_bps * 1e-4, way.cost_usd
     code = tuple(chains.chains).index(terms.chain)
-    works = 0.0 if health in {Health.HALTED, Health.FORKED} else 1.0
+    works = 0.0 if health == Health.HALTED else 1.0
     return arrival, finality.halt_s, code, works, cost, cost_usd
 
 
-def _failures(table: InstrumentTable, snapshot: Snapshot, loss: float) -> FloatArray:
-    """What a unit of each row loses when a pair of bridges fails [instrument, pair], from rows of R."""
-    rows = [i for i, terms in enumerate(table.terms) if isinstance(terms, Token)]
-    tokens = [terms for terms in table.terms if isinstance(terms, Token)]
-    chains = snapshot.chains
-    assert chains is not None, "bridges are those of the market's chains"
-    bridges = sorted({b for t in tokens for b in chains.registry.bridges_behind(t.instance)})
+def _failures(table: InstrumentTable, chains: ChainMarket, loss: float) -> FloatArray:
+    """The share of its value that each row loses when a pair of bridges fails [instrument, pair].
+
+    1 − (1 − loss)^k with k of the pair behind it, which is what R says of the two factors.
+    """
+    behind = [set(chains.registry.bridges_behind(t.instance) if isinstance(t, Token) else ()) for t in table.terms]
+    bridges = sorted(set().union(*behind))
     pairs = tuple(combinations(bridges, min(len(bridges), 2))) if bridges else ()
-    lost = np.zeros((len(table), len(pairs)))
-    if pairs:
-        columns = collect(
-            Scenario(label=" and ".join(pair), family="bridge", shocks={f"backing:{b}": -loss for b in pair})
-            for pair in pairs
-        )
-        alone = build_table(tokens, now_ns=snapshot.time_ns - SECOND_NS)
-        lost[rows] = np.maximum(-pnl(alone, snapshot, columns).values, 0.0)
-    return lost
+    hits = np.asarray([[len(found.intersection(pair)) for pair in pairs] for found in behind], np.float64)
+    return 1.0 - (1.0 - loss) ** hits.reshape(len(table), len(pairs))
 
 
 def bridge_failure(held: Held, risk: ChainRisk, pools: int) -> FloatArray:
@@ -127,9 +118,9 @@ def bridge_failure(held: Held, risk: ChainRisk, pools: int) -> FloatArray:
     """
     worst, absorbed = np.zeros(pools), held.value - held.recognised
     for pair in range(risk.failure.shape[1]):
-        unit = risk.failure[held.row, pair]
-        beyond = np.maximum(np.maximum(held.amount, 0.0) * unit - absorbed, 0.0)
-        worst = np.maximum(worst, tally(held.pool, np.where(unit > 0.0, beyond, 0.0), pools))
+        share = risk.failure[held.row, pair]
+        beyond = np.maximum(held.value * share - absorbed, 0.0)
+        worst = np.maximum(worst, tally(held.pool, np.where(share > 0.0, beyond, 0.0), pools))
     return worst
 
 

@@ -47,7 +47,7 @@ def edge_of(what: WhatIf) -> Edge:
         moved = replan(what.plan, bump(what.plan.snapshot, moves))
         due = ladder_gains(entered, what.plan.snapshot, one_column(moves))[:, 0]
         result = margin(entered, moved.snapshot, moved.model, prepared=moved, cash=due)
-        return np.asarray(result.pools.equity - result.pools.maintenance)
+        return np.asarray(result.pools.held_equity - result.pools.maintenance)
 
     return Edge(pools=what.book.pools, snapshot=what.plan.snapshot, excess=excess)
 

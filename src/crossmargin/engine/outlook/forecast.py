@@ -205,7 +205,7 @@ def _outcome(
     return Outcome(
         label=columns.labels[column],
         pnl_usd=gain,
-        equity_usd=float(result.pools.equity.sum()),
+        equity_usd=float(result.pools.held_equity.sum()),
         initial_usd=float(result.pools.initial.sum()),
         maintenance_usd=float(result.pools.maintenance.sum()),
     )
@@ -229,7 +229,7 @@ def _report(
         provenance=provenance(now),
         account=account,
         horizon_days=horizon_days,
-        equity_usd=float(now.pools.equity.sum()),
+        equity_usd=float(now.pools.held_equity.sum()),
         initial_usd=float(now.pools.initial.sum()),
         maintenance_usd=float(now.pools.maintenance.sum()),
         call_chance=call,

@@ -309,7 +309,7 @@ def _pools(book: Book, results: Sequence[Result]) -> _Pools:
     if own:
         return _Pools(
             account=book.pool_account,
-            equity=np.stack([p.equity for p in own], axis=1),
+            equity=np.stack([p.held_equity for p in own], axis=1),
             initial=np.stack([p.initial for p in own], axis=1),
             maintenance=np.stack([p.maintenance for p in own], axis=1),
             collateral=np.stack([p.collateral for p in own], axis=1),

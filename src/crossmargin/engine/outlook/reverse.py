@@ -211,7 +211,7 @@ def reverse_stress(
     targets = {
         "maintenance margin": float(pools.maintenance.sum()),
         "initial margin": float(pools.initial.sum()),
-        "all collateral": float(pools.equity.sum()),
+        "all collateral": float(pools.held_equity.sum()),
     }
     return ReverseReport(
         provenance=provenance(now),

@@ -63,6 +63,7 @@ def answered(alone: Book, snapshot: Snapshot, model: RulebookModel, found: RuleR
         id=name,
         asset="",
         equity_usd=equity,
+        held_equity_usd=equity,
         collateral_usd=collateral,
         unsettled_usd=0.0,
         position_value_usd=equity - collateral,
@@ -79,6 +80,7 @@ def answered(alone: Book, snapshot: Snapshot, model: RulebookModel, found: RuleR
     return AccountReport(
         id=name,
         equity_usd=equity,
+        held_equity_usd=equity,
         initial_usd=initial,
         maintenance_usd=found.maintenance_usd,
         excess_initial_usd=equity - initial,
@@ -161,4 +163,5 @@ def _holding(alone: Book, snapshot: Snapshot, line: int, recognised: float) -> C
         haircut_usd=amount * price - recognised,
         capped_usd=0.0,
         recognised_usd=recognised,
+        held_usd=recognised,
     )

@@ -59,9 +59,11 @@ class ChainMarket:
         behind = self.registry.bridges_behind(instance)
         return prod((min(self.bridges[bridge].backing_ratio, 1.0) for bridge in behind), start=1.0)
 
-    def ratio(self, instance: str) -> float:
-        """The price of a token over that of its asset: the lower of backing and its own market, where it can be had."""
-        own = self.instances[instance].market_ratio
+    def ratio(self, instance: str, *, held: bool = False) -> float:
+        """The price of a token over that of its asset: the lower of backing and its own market, where it can be had;
+        `held` for risk that was taken before."""
+        state = self.instances[instance]
+        own = state.held_ratio if held and state.held_ratio is not None else state.market_ratio
         left = self.share.get(chain_of(instance), 1.0)
         return left * min(self.backing(instance), inf if own is None else own)
 
@@ -71,9 +73,11 @@ class ChainMarket:
         late = state.final_age_s > LAGGING_MULTIPLE * self.registry.chains[chain].finality.final_s
         return Health.LAGGING if late and state.health == "healthy" else HEALTHS[state.health]
 
-    def is_closed(self, bridge: str) -> bool:
-        """Whether nothing comes home over a bridge, by the registry or by its state now."""
-        return self.bridges[bridge].state in CUT_OFF or self.registry.bridges[bridge].incident in CUT_OFF
+    def is_closed(self, bridge: str, *, held: bool = False) -> bool:
+        """Whether nothing comes home over a bridge, by the registry or by its state now; of one that is only paused
+        what stands behind risk taken before (`held`) is thought to come later."""
+        found = {self.bridges[bridge].state, self.registry.bridges[bridge].incident}
+        return "exploited" in found if held else not found.isdisjoint(CUT_OFF)
 
     def verifiers(self, bridge: str) -> int:
         """How many independent parties must be corrupted before a bridge believes a lie."""
@@ -132,6 +136,8 @@ def _checked_instance(x: InstanceState, where: str) -> InstanceState:
     check.within(x.liquidity_usd, "liquidity_usd", 0.0, 1e15, where=where)
     if x.market_ratio is not None:
         check.within(x.market_ratio, "market_ratio", 0.0, 1e3, where=where)
+    if x.held_ratio is not None:
+        check.within(x.held_ratio, "held_ratio", x.market_ratio or 0.0, 1e3, where=where)
     if x.transfer is not None:
         _check_transfer(x.transfer, f"{where}.transfer")
     return msgspec.structs.replace(x, instance=str(parse_asset(x.instance, where=where)))
