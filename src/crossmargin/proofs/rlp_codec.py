@@ -21,7 +21,7 @@ _BYTES_MAX = 8192  # A branch has 532 bytes, a header some 700; nesting is bound
 def _codec() -> tuple[Callable[[bytes], Any], Callable[[Any], bytes], tuple[type[Exception], ...]]:
     try:
         import rlp  # noqa: PLC0415 it is an extra
-        from rlp.codec import encode_raw  # noqa: PLC0415
+        from rlp.codec import encode_raw  # noqa: PLC0415 it is an extra
     except ImportError:
         raise missing_extra("rlp") from None
     # Its `encode` looks for a class to every value, and takes three times as long.
