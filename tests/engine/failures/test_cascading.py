@@ -11,7 +11,7 @@ from crossmargin.adapters.registries.files import default_registry
 from crossmargin.core.errors import UnknownName
 from crossmargin.engine.failures.cascading import CascadeAsked, asked_of, run_cascade
 from crossmargin.engine.failures.consequences import Rules
-from crossmargin.engine.failures.crowd import depth_of, joined, made_up_crowd, population_of
+from crossmargin.engine.failures.crowd import depth_of, joined, made_up_crowd, population_of, standing_of
 from crossmargin.engine.failures.library import default_crowd, default_failures
 from crossmargin.engine.margin import margin
 from crossmargin.scenarios.failures.library import failures
@@ -35,7 +35,7 @@ def test_an_account_is_as_far_from_its_limit_as_in_the_margin(desk):
     book, snapshot, model = desk
     result = margin(book, snapshot, model)
     assets, depth = depth_of(snapshot)
-    people, left_out = population_of(result, assets, depth)
+    people, left_out = population_of(standing_of(result), assets, depth)
     owner = people.owner
     need = np.bincount(owner, people.rate * np.abs(people.quantity) * depth.price[people.asset], len(people))
     slack = result.by_account(result.pools.equity - result.pools.maintenance)

@@ -7,7 +7,7 @@ import pytest
 
 from crossmargin.core.errors import DuplicateName, InvalidInput, UnknownName
 from crossmargin.engine.failures.library import default_failures
-from crossmargin.scenarios.failures.document import Backing, Chain, Move, Peg
+from crossmargin.scenarios.failures.document import Backing, Chain, ForcedSales, Move, Peg
 from crossmargin.scenarios.failures.library import checked_library, failures
 
 replace = msgspec.structs.replace
@@ -41,7 +41,7 @@ def test_ranges_of_disagreeing_sources_stand(id_, magnitude, duration_s):
 
 def test_a_composite_is_its_parts_with_other_targets():
     one, two, four = failures(default_failures(), ["X1", "X2", "X4"])
-    assert [type(e) for e in one.effects] == [Move, Peg, Peg, Chain]
+    assert [type(e) for e in one.effects] == [Move, ForcedSales, Peg, Peg, Chain]
     assert one.effects[-1] == Chain(chain="largest_l2", health="halted")
     assert one.duration_s == (7200, 7200)
     assert isinstance(two.effects[0], Backing)

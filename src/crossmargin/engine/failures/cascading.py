@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 import numpy as np
@@ -18,8 +18,17 @@ from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, IntArray, tally
 from crossmargin.core.canon import digest
 from crossmargin.engine.accounts import provenance
-from crossmargin.engine.failures.consequences import Rules, consequences
-from crossmargin.engine.failures.crowd import Crowd, depth_of, joined, made_up_crowd, population_of
+from crossmargin.engine.failures.consequences import Consequences, Rules, consequences
+from crossmargin.engine.failures.crowd import (
+    Crowd,
+    Standing,
+    coins_of,
+    depth_of,
+    joined,
+    made_up_crowd,
+    population_of,
+    standing_of,
+)
 from crossmargin.engine.failures.footing import footing, view_of
 from crossmargin.engine.failures.library import default_cascade, default_crowd
 from crossmargin.engine.margin import MarginResult, margin
@@ -143,10 +152,21 @@ def asked_of(
 ) -> CascadeAsked:
     """The shock and the halts of an event of the library, its targets those of this book."""
     ground = footing(book, snapshot, model, view_of(snapshot, registry)[0])
-    found = consequences(failure, ground, rules)
-    known = {u.factor: name for name, u in snapshot.underlyings.items()}
+    return CascadeAsked(**beginning(failure, consequences(failure, ground, rules), snapshot))
+
+
+class Beginning(TypedDict):
+    """What sets a cascade off: moves of coins by name, and the clocks of chains."""
+
+    shock: dict[str, float]
+    clocks: dict[str, ChainClock]
+
+
+def beginning(failure: Failure, found: Consequences, snapshot: Snapshot) -> Beginning:
+    """The moves of coins that say how they trade, and the chains that stand still, of what a failure comes to."""
+    known = {snapshot.underlyings[name].factor: name for name in coins_of(snapshot)}
     halted = [factor.partition(":")[2] for factor in found.availability if factor.startswith("chain:")]
-    return CascadeAsked(
+    return Beginning(
         shock={known[factor]: x for factor, x in found.true.items() if factor in known},
         clocks={chain: ChainClock(halted_s=failure.duration_s[1]) for chain in halted},
     )
@@ -167,19 +187,47 @@ def run_cascade(
     `margin` raises."""
     ready = plan(book, snapshot, model)
     result = margin(book, snapshot, model, prepared=ready)
-    assets, depth = depth_of(snapshot)
-    for name in asked.shock:
-        check.known(name, (*assets, "*"), "coin", where="cascade", remedy="Name a coin with liquidity in the market.")
-    shock = np.asarray([asked.shock.get(name, asked.shock.get("*", 0.0)) for name in assets])
-    own, left_out = population_of(result, assets, depth)
-    everybody = own
-    if asked.crowd:
-        drawn = made_up_crowd(assets, depth, crowd or default_crowd(), accounts=asked.crowd, seed=asked.seed)
-        everybody = joined(own, drawn)
+    gathered = gather(standing_of(result), crowd or default_crowd(), accounts=asked.crowd, seed=asked.seed)
     used = rules or default_cascade()
-    found = cascade(everybody, depth, shock, used, clocks=asked.clocks)
-    moves = found.rounds.price[-1] / depth.price - 1.0
-    return _reported(_Told(result, everybody, depth, found, used, asked, left_out), _after(result, assets, moves))
+    found = set_off(gathered, asked.shock, asked.clocks, used)
+    told = _Told(result, gathered.everybody, gathered.depth, found, used, asked, gathered.left_out)
+    return _reported(told, _after(result, gathered.everybody.assets, last_moves(gathered, found)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gathered:
+    """A book's accounts, first, and a made-up crowd around them; `left_out` are underlyings that do not take part."""
+
+    everybody: Population
+    depth: Depth
+    left_out: tuple[str, ...]
+
+
+def gather(standing: Standing, crowd: Crowd, *, accounts: int, seed: int) -> Gathered:
+    """The accounts of a margined book among so many made-up ones. Raises `MissingFactors` if no coin of the market says
+    how it trades."""
+    assets, depth = depth_of(standing.snapshot)
+    own, left_out = population_of(standing, assets, depth)
+    if not accounts:
+        return Gathered(everybody=own, depth=depth, left_out=left_out)
+    drawn = made_up_crowd(assets, depth, crowd, accounts=accounts, seed=seed)
+    return Gathered(everybody=joined(own, drawn), depth=depth, left_out=left_out)
+
+
+def set_off(
+    gathered: Gathered, shock: Mapping[str, float], clocks: Mapping[str, ChainClock], rules: CascadeRules
+) -> Cascade:
+    """The cascade of a shock by coin (`*` for all others). Raises `UnknownName` for a coin that does not take part."""
+    assets = gathered.everybody.assets
+    for name in shock:
+        check.known(name, (*assets, "*"), "coin", where="cascade", remedy="Name a coin with liquidity in the market.")
+    moves = np.asarray([shock.get(name, shock.get("*", 0.0)) for name in assets])
+    return cascade(gathered.everybody, gathered.depth, moves, rules, clocks=clocks)
+
+
+def last_moves(gathered: Gathered, found: Cascade) -> FloatArray:
+    """Where prices end, relative to those before the shock [asset]."""
+    return np.asarray(found.rounds.price[-1] / gathered.depth.price - 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,7 +345,7 @@ def _by_round(told: _Told, shown: IntArray) -> tuple[RoundCascade, ...]:
 
 def _book(told: _Told, after: MarginResult) -> tuple[AccountCascade, ...]:
     book, rounds, people = told.result.book, told.found.rounds, told.everybody
-    equity, needed = (after.by_account(x) for x in (after.pools.equity, after.pools.maintenance))
+    equity, needed = (after.by_account(x) for x in (after.pools.held_equity, after.pools.maintenance))
     worst = np.zeros(len(book.accounts), np.int32)
     np.maximum.at(worst, book.pool_account, after.pools.status)
 

@@ -35,6 +35,7 @@ from crossmargin.scenarios.failures.document import (
     Effect,
     Exit,
     Fees,
+    ForcedSales,
     Limits,
     Move,
     Oracle,
@@ -86,7 +87,8 @@ class _Case:
 def consequences(failure: Failure, footing: Footing, rules: Rules) -> Consequences:
     """All effects of a failure on a book at once; what the book does not hold is said and left out.
 
-    Moves of one factor compound; of shares of one line the largest stands."""
+    Moves of one factor compound; of shares of one line the largest stands. Of ranges the larger end is taken
+    (`scenarios.failures.severity` makes points of them); what forced sales add is told by `engine.failures.sales`."""
     case = _Case(footing=footing, duration_s=failure.duration_s[1], rules=rules)
     parts = [_effect(effect, case) for effect in failure.effects]
     none = np.zeros(len(footing.book.holdings))
@@ -115,6 +117,8 @@ def _effect(effect: Effect, case: _Case) -> Consequences:
     match effect:
         case Move():
             return _market(effect, case)
+        case ForcedSales():
+            return Consequences()
         case Backing():
             return _backing(effect, case)
         case Chain():
@@ -233,7 +237,8 @@ def _chain(effect: Chain, case: _Case) -> Consequences:
     frozen = waits = False
     match effect.health:
         case "halted":
-            said, frozen, waits = f"{name} stands still: nothing on it can be moved or sold", True, True
+            said = f"{name} stands still: what is on it counts for old risk, and can meet no call"
+            frozen = waits = True
         case "lagging":
             said = f"{name} does not finalise: credits since then do not count"
         case "reorganised" if known is not None and effect.reorg_s <= known.finality.final_s:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -14,7 +15,8 @@ from crossmargin.core.arrays import FloatArray, IntArray, frozen, tally
 from crossmargin.core.errors import MissingFactors
 from crossmargin.engine.margin import MarginResult
 from crossmargin.instruments.table import Family
-from crossmargin.market.snapshot import USD, Snapshot
+from crossmargin.market.snapshot import USD, Liquidity, Snapshot
+from crossmargin.portfolio.book import Book
 
 RATE_MAX: Final = 0.5  # of what a position is worth; what an account needs beyond that is taken off its cash
 
@@ -61,10 +63,7 @@ def depth_of(snapshot: Snapshot) -> tuple[tuple[str, ...], Depth]:
     """The coins of a market that say how they trade, and what moves their prices.
 
     Raises `MissingFactors` without one."""
-    coins = {
-        name: u for name, u in snapshot.underlyings.items() if u.kind == "spot" and u.risk_class.startswith("crypto")
-    }
-    known = {name: u.liquidity for name, u in coins.items() if u.liquidity is not None}
+    known = coins_of(snapshot)
     if not known:
         raise MissingFactors(["liquidity of a coin"], where="market", remedy="State adv_usd and daily_vol of one.")
     price = np.asarray([snapshot.usd_price(name) for name in known])
@@ -75,14 +74,53 @@ def depth_of(snapshot: Snapshot) -> tuple[tuple[str, ...], Depth]:
     )
 
 
-def population_of(result: MarginResult, assets: Sequence[str], depth: Depth) -> tuple[Population, tuple[str, ...]]:
+def coins_of(snapshot: Snapshot) -> dict[str, Liquidity]:
+    """The coins of a market that say how they trade."""
+    return {
+        name: u.liquidity
+        for name, u in snapshot.underlyings.items()
+        if u.kind == "spot" and u.risk_class.startswith("crypto") and u.liquidity is not None
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Standing:
+    """A margined book as a cascade needs it, USD.
+
+    `equity` behind held risk and `maintenance` [account]; what a unit of each instrument gains per relative move of its
+    underlying, `delta` [instrument]; the value of each line of collateral, `gross`, and what of it counts for held
+    risk, `recognised` [holding]."""
+
+    book: Book
+    snapshot: Snapshot
+    delta: FloatArray
+    equity: FloatArray
+    maintenance: FloatArray
+    gross: FloatArray
+    recognised: FloatArray
+
+
+def standing_of(result: MarginResult) -> Standing:
+    """How the accounts of a book stand under a model of our own."""
+    return Standing(
+        book=result.book,
+        snapshot=result.plan.snapshot,
+        delta=result.plan.terms.exposure.delta,
+        equity=result.by_account(result.pools.held_equity),
+        maintenance=result.by_account(result.pools.maintenance),
+        gross=result.holdings.gross,
+        recognised=result.held.recognised,
+    )
+
+
+def population_of(standing: Standing, assets: Sequence[str], depth: Depth) -> tuple[Population, tuple[str, ...]]:
     """The accounts of a book as lines of `assets`, and the underlyings among its positions that are not of them.
 
     A position is its delta; its account's maintenance margin is spread over its positions, and that of what a cascade
     does not move is taken off its cash. Coins held as collateral are lines whose rate is their haircut. So worth − need
     is equity − maintenance, account by account, at the prices of now. An account is on the chain that most of its
     collateral is on."""
-    book, exposure = result.book, result.plan.terms.exposure
+    book = standing.book
     place = {name: j for j, name in enumerate(assets)}
     of_underlying = np.asarray([place.get(name, -1) for name in book.table.underlyings] or [-1])
     held = book.positions
@@ -90,14 +128,13 @@ def population_of(result: MarginResult, assets: Sequence[str], depth: Depth) -> 
     is_spot = (book.table.family == Family.SPOT)[held.instrument]
     moves = (code >= 0) & ~is_spot & (book.table.underlying[held.instrument] >= 0)
     account = book.group_account[held.owner]
-    delta = held.quantity * exposure.delta[held.instrument]
+    delta = held.quantity * standing.delta[held.instrument]
     left_out = {book.table.underlyings[u] for u in np.unique(book.table.underlying[held.instrument[~moves]]) if u >= 0}
     cells = _cells(account[moves], code[moves], delta[moves], len(assets))
     gross = tally(cells[0], np.abs(cells[2]), len(book.accounts))
-    needed = result.by_account(result.pools.maintenance)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.where(gross > 0.0, np.minimum(needed / gross, RATE_MAX), 0.0)
-    coin_account, coin, value, haircut = _coins(result, place)
+        rate = np.where(gross > 0.0, np.minimum(standing.maintenance / gross, RATE_MAX), 0.0)
+    coin_account, coin, value, haircut = _coins(standing, place)
     owner = np.concatenate([cells[0], coin_account])
     worth = np.concatenate([cells[2], value])
     line_rate = np.concatenate(
@@ -106,9 +143,9 @@ def population_of(result: MarginResult, assets: Sequence[str], depth: Depth) -> 
     order = np.argsort(owner, kind="stable")
     asset = np.concatenate([cells[1], coin])[order]
     count = len(book.accounts)
-    recognised = result.by_account(result.pools.equity) + tally(coin_account, haircut, count)
-    fixed = needed - rate * gross
-    names, chain = _chain_of(result)
+    recognised = standing.equity + tally(coin_account, haircut, count)
+    fixed = standing.maintenance - rate * gross
+    names, chain = _chain_of(standing)
     return Population(
         ptr=np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=count))]).astype(np.int64),
         asset=asset.astype(np.int32),
@@ -129,24 +166,24 @@ def _cells(account: IntArray, asset: IntArray, value: FloatArray, assets: int) -
     return key[kept] // assets, key[kept] % assets, total[kept]
 
 
-def _coins(result: MarginResult, place: dict[str, int]) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+def _coins(standing: Standing, place: dict[str, int]) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
     """Coins among the collateral: account, asset, gross value and what haircuts and caps take [line]."""
-    book, snapshot = result.book, result.plan.snapshot
+    book, snapshot = standing.book, standing.snapshot
     reference = [USD if name == USD else snapshot.assets[name].reference for name in book.table.assets]
     code = np.asarray([place.get(name, -1) for name in reference] or [-1])[book.table.settle[book.holdings.instrument]]
-    mine = np.flatnonzero((code >= 0) & (result.holdings.gross != 0.0))
+    mine = np.flatnonzero((code >= 0) & (standing.gross != 0.0))
     account = book.pool_account[book.holdings.owner[mine]].astype(np.int64)
-    gross = result.holdings.gross[mine]
-    return account, code[mine], gross, np.maximum(gross - result.holdings.recognised[mine], 0.0)
+    gross = standing.gross[mine]
+    return account, code[mine], gross, np.maximum(gross - standing.recognised[mine], 0.0)
 
 
-def _chain_of(result: MarginResult) -> tuple[tuple[str, ...], IntArray]:
+def _chain_of(standing: Standing) -> tuple[tuple[str, ...], IntArray]:
     """The chain that most of each account's collateral is on: names and codes [account]."""
-    book = result.book
+    book = standing.book
     names = ("", *book.table.chains)
     code = book.table.chain[book.holdings.instrument].astype(np.int64) + 1
     account = book.pool_account[book.holdings.owner].astype(np.int64)
-    amount = np.maximum(result.holdings.recognised, 0.0)
+    amount = np.maximum(standing.recognised, 0.0)
     size = len(book.accounts) * len(names)
     by_chain = tally(account * len(names) + code, amount, size).reshape(len(book.accounts), len(names))
     return names, by_chain.argmax(axis=1)

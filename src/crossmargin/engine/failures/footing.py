@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from crossmargin.core.arrays import BoolArray, FloatArray
-from crossmargin.engine.model import ModelDocument
+from crossmargin.core.arrays import BoolArray, FloatArray, frozen
+from crossmargin.engine.model import AnyModel, RulebookModel
 from crossmargin.instruments.table import build_table
 from crossmargin.instruments.terms import Spot, Token
 from crossmargin.market.registry.registry import Registry, RegistryView, chain_of
@@ -37,11 +37,16 @@ class _Piece:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Footing:
-    """A book, market and model in which every bridge is a factor; `over` says of which asset and bridge an asset is."""
+    """A book, market and model in which every bridge is a factor; `over` says of which asset and bridge an asset is.
+
+    `unbridged` is the book with the same lines by the names that `market`, the market as it was given, has for their
+    assets: what a rulebook can read."""
 
     book: Book
+    unbridged: Book
     snapshot: Snapshot
-    model: ModelDocument
+    market: Snapshot
+    model: AnyModel
     registry: RegistryView
     over: dict[str, tuple[str, str]]
 
@@ -61,9 +66,14 @@ class Footing:
         return tuple(_bridges(self.book, self.snapshot, self.registry))
 
     @cached_property
+    def worth(self) -> FloatArray:
+        """USD of each line of collateral, debts negative [holding]."""
+        return _worth(self.book, self.snapshot)
+
+    @cached_property
     def gross(self) -> FloatArray:
         """USD of each line of collateral, debts as zero [holding]."""
-        return _gross(self.book, self.snapshot)
+        return np.maximum(self.worth, 0.0)
 
     def on_chain(self, chain: str) -> BoolArray:
         """Lines on a chain [holding]."""
@@ -110,9 +120,7 @@ class Footing:
         return known.reference not in (USD, asset) and known.ratio > 1.0
 
 
-def footing(
-    book: Book, snapshot: Snapshot, model: ModelDocument, registry: RegistryView, *, share: float = 0.0
-) -> Footing:
+def footing(book: Book, snapshot: Snapshot, model: AnyModel, registry: RegistryView, *, share: float = 0.0) -> Footing:
     """The book with its bridges as factors; with `share`, at least so much of each pool's collateral behind one.
 
     That one is the bridge behind most of it now. Haircut tiers and caps of an asset count anew for what stands over a
@@ -148,13 +156,13 @@ def _chains(book: Book) -> tuple[str, ...]:
     return tuple(book.table.chains[code] if code >= 0 else "" for code in codes)
 
 
-def _gross(book: Book, snapshot: Snapshot) -> FloatArray:
+def _worth(book: Book, snapshot: Snapshot) -> FloatArray:
     price = np.empty(len(book.holdings))
     for i, (row, asset) in enumerate(zip(book.holdings.instrument, _assets(book), strict=True)):
         terms = book.table.terms[row]
         is_token = isinstance(terms, Token)
         price[i] = snapshot.token_price(asset, terms.instance) if is_token else snapshot.asset_price(asset)
-    return np.asarray(np.maximum(book.holdings.quantity * price, 0.0))
+    return np.asarray(book.holdings.quantity * price)
 
 
 def _bridges(book: Book, snapshot: Snapshot, registry: RegistryView) -> Iterator[tuple[str, ...]]:
@@ -178,7 +186,7 @@ def _pieces(book: Book, snapshot: Snapshot, registry: RegistryView) -> Iterator[
 def _shared(plain: Footing, book: Book, pieces: list[_Piece], bridge: str, share: float) -> Iterator[_Piece]:
     """The pieces with a part of each moved behind `bridge`, so that every pool has its share there."""
     there, value, owner = np.zeros(len(pieces)), np.zeros(len(pieces)), book.holdings.owner
-    gross = _gross(book, plain.snapshot)
+    gross = np.maximum(_worth(book, plain.snapshot), 0.0)
     held = list(_bridges(book, plain.snapshot, plain.registry))
     for piece in pieces:
         value[piece.line] = gross[piece.line]
@@ -197,9 +205,7 @@ def _shared(plain: Footing, book: Book, pieces: list[_Piece], bridge: str, share
             yield replace(piece, part=1.0 - more)
 
 
-def _moved(
-    book: Book, snapshot: Snapshot, model: ModelDocument, registry: RegistryView, pieces: list[_Piece]
-) -> Footing:
+def _moved(book: Book, snapshot: Snapshot, model: AnyModel, registry: RegistryView, pieces: list[_Piece]) -> Footing:
     """The book whose collateral is `pieces`, each behind its bridge."""
     lines, assets, chains = book.holdings, _assets(book), _chains(book)
     over: dict[str, tuple[str, str]] = {}
@@ -215,7 +221,6 @@ def _moved(
         spot = Spot(id=f"{name}.{chain}" if chain else name, asset=name, chain=chain)
         ids.append(spots.setdefault(spot.id, spot).id)
     table = build_table((*book.table.terms, *spots.values()), now_ns=book.as_of_ns)
-    moved = retable(book, table)
     index = [piece.line for piece in pieces]
     held = make_lines(
         lines.owner[index],
@@ -225,15 +230,26 @@ def _moved(
         owners=len(book.pools),
         table=table,
     )
+    first = {table.row[name]: lines.instrument[piece.line] for name, piece in zip(ids, pieces, strict=True)}
+    named = frozen([first[row] for row in held.instrument.tolist()], np.int32)
     known = {name: snapshot.assets[base] for name, (base, _) in over.items() if base != USD}
     made = {name: replace(asset, name=name, backing=over[name][1]) for name, asset in known.items()}
-    rules = model.collateral
-    haircuts = {name: rules.haircuts[base] for name, (base, _) in over.items() if base in rules.haircuts}
-    cut = msgspec.structs.replace(rules, haircuts=rules.haircuts | haircuts)
     return Footing(
-        book=replace(moved, holdings=held),
+        book=replace(retable(book, table), holdings=held),
+        unbridged=replace(book, holdings=replace(held, instrument=named)),
         snapshot=replace(snapshot, assets={**snapshot.assets, **made}),
-        model=msgspec.structs.replace(model, collateral=cut),
+        market=snapshot,
+        model=_cut(model, over),
         registry=registry,
         over=over,
     )
+
+
+def _cut(model: AnyModel, over: dict[str, tuple[str, str]]) -> AnyModel:
+    """The model with the haircuts of an asset for what stands for it over a bridge; a rulebook has its own."""
+    if isinstance(model, RulebookModel):
+        return model
+    rules = model.collateral
+    haircuts = {name: rules.haircuts[base] for name, (base, _) in over.items() if base in rules.haircuts}
+    cut = msgspec.structs.replace(rules, haircuts=rules.haircuts | haircuts)
+    return msgspec.structs.replace(model, collateral=cut)

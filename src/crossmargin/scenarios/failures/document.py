@@ -28,9 +28,16 @@ class _Effect(_Part, frozen=True, kw_only=True, tag_field="effect"):
 
 
 class Move(_Effect, frozen=True, kw_only=True, tag="move"):
-    """Moves of market factors, relative; `spot:*` is every price of that kind not named itself."""
+    """Moves of market factors, relative; `spot:*` is every price of that kind not named itself.
+
+    `shocks` are the larger figures where sources differ; `milder` has the other end, by the same names."""
 
     shocks: dict[str, float]
+    milder: dict[str, float] = {}
+
+
+class ForcedSales(_Effect, frozen=True, kw_only=True, tag="forced_sales"):
+    """Liquidations follow the moves and move prices further, over all accounts, until nothing moves any more."""
 
 
 class Backing(_Effect, frozen=True, kw_only=True, tag="backing"):
@@ -73,10 +80,12 @@ class Peg(_Effect, frozen=True, kw_only=True, tag="peg"):
 class Oracle(_Effect, frozen=True, kw_only=True, tag="oracle"):
     """Sources say `deviation` of an asset while its market stands: `poisoned` of `sources` that come from one upstream.
 
-    With `cap_ratio`, a rate cap whose ratio is stale under a fresh time says it: its ratio, over that of the market."""
+    `milder` is the lesser figure where reports differ. With `cap_ratio`, a rate cap whose ratio is stale under a fresh
+    time says it: its ratio, over that of the market."""
 
     asset: str
     deviation: float
+    milder: float | None = None
     sources: int = 3
     poisoned: int = 1
     cap_ratio: float | None = None
@@ -109,7 +118,7 @@ class Limits(_Effect, frozen=True, kw_only=True, tag="limits"):
     bridge: str = "largest"
 
 
-Effect: TypeAlias = Move | Backing | Chain | Peg | Oracle | Custody | Exit | Fees | Limits
+Effect: TypeAlias = Move | ForcedSales | Backing | Chain | Peg | Oracle | Custody | Exit | Fees | Limits
 
 
 class FailureEvent(_Part, frozen=True, kw_only=True):

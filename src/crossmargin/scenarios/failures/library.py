@@ -155,6 +155,9 @@ def _check_effect(effect: Effect, where: str) -> None:
             for factor, move in effect.shocks.items():
                 parse_factor(factor, where=where)
                 check.within(move, factor, DEEPEST, 1e3, where=where)
+            for factor, move in effect.milder.items():
+                check.known(factor, effect.shocks, "milder move", where=where, remedy="Name it in `shocks` too.")
+                _check_milder(move, effect.shocks[factor], factor, where)
         case Backing():
             _check_span((effect.loss_lo, effect.loss_hi), "loss", 0.0, 1.0, where)
             check.within(effect.recovered, "recovered", 0.0, 1.0, where=where)
@@ -165,6 +168,8 @@ def _check_effect(effect: Effect, where: str) -> None:
             check.within(effect.elsewhere, "elsewhere", -1.0, 1e3, where=where)
         case Oracle():
             check.within(effect.deviation, "deviation", -1.0, 1e3, where=where)
+            if effect.milder is not None:
+                _check_milder(effect.milder, effect.deviation, "milder", where)
             check.within(effect.sources, "sources", 1, 99, where=where)
             check.within(effect.poisoned, "poisoned", 0, effect.sources, where=where)
             if effect.cap_ratio is not None:
@@ -181,6 +186,11 @@ def _check_effect(effect: Effect, where: str) -> None:
         check_chain(effect.chain, where=where)
     if isinstance(effect, Backing | Limits) and not effect.bridge:
         raise InvalidInput("bridge", where=where, value="", limit="named", remedy="Name it, or write `largest`.")
+
+
+def _check_milder(milder: float, larger: float, what: str, where: str) -> None:
+    """A milder figure lies between nothing and the larger one."""
+    check.within(milder, f"milder {what}", min(0.0, larger), max(0.0, larger), where=where)
 
 
 def _check_span(span: tuple[float, float], what: str, low: float, high: float, where: str) -> None:
