@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossmargin.adapters.documents import read_document
-from crossmargin.adapters.files import read_book, read_market, read_market_registry, read_model_document
+from crossmargin.adapters.files import read_book, read_market, read_market_registry, read_model
 from crossmargin.adapters.writing import write_text
 from crossmargin.cli.commands import Inputs
 from crossmargin.cli.failures.tables import failure_tables, library_table
 from crossmargin.cli.output import print_json, print_report, progress_bar
 from crossmargin.engine.failures.library import default_failures
 from crossmargin.engine.failures.run import run_failures
+from crossmargin.engine.failures.sales import CrowdAsked
 from crossmargin.engine.variants import account_alone
 from crossmargin.scenarios.failures.document import FailureLibrary
 from crossmargin.scenarios.failures.library import checked_library
+from crossmargin.scenarios.failures.severity import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Asked:
     events: tuple[str, ...]
     library: Path | None
     bridge_share: float
+    severity: Severity
+    crowd: CrowdAsked
 
 
 def failures(inputs: Inputs, asked: Asked, *, account: str | None, as_json: bool, html: Path | None) -> None:
@@ -35,11 +39,13 @@ def failures(inputs: Inputs, asked: Asked, *, account: str | None, as_json: bool
         reports = run_failures(
             book if account is None else account_alone(book, account),
             snapshot,
-            read_model_document(inputs.model),
+            read_model(inputs.model),
             read_market_registry(inputs.market, registry=inputs.registry),
             library=_library(asked.library),
             events=asked.events,
+            severity=asked.severity,
             bridge_share=asked.bridge_share,
+            crowd=asked.crowd,
             progress=progress,
         )
     if html is not None:

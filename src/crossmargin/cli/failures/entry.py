@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -10,10 +11,10 @@ import typer
 from crossmargin.cli.arguments import (
     DEFAULT_MODEL,
     AccountOption,
+    AnyModelOption,
     HtmlOption,
     InstrumentsOption,
     JsonOption,
-    ModelOption,
     RegistryOption,
 )
 from crossmargin.core.errors import InvalidInput
@@ -34,14 +35,29 @@ _ShareOption: TypeAlias = Annotated[
 ]
 
 
+class End(StrEnum):
+    """Which end of a range."""
+
+    LOW = "low"
+    MID = "mid"
+    HIGH = "high"
+
+
 def failures(
     book: _BookArgument = None,
     market: _MarketOption = None,
     event: _EventOption = None,
     bridge_share: _ShareOption = 0.0,
+    severity: Annotated[
+        End, typer.Option(help="Which end of what was reported: of amounts, falls and how long it took.")
+    ] = End.HIGH,
+    crowd: Annotated[
+        int, typer.Option(min=0, help="Made-up accounts around the book where sales are forced; 0 for none.")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, help="What the made-up accounts are drawn with.")] = 0,
     library: Annotated[Path | None, typer.Option(help="Events of your own: .toml or .json.", metavar="FILE")] = None,
     registry: RegistryOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    model: AnyModelOption = DEFAULT_MODEL,
     account: AccountOption = None,
     instruments: InstrumentsOption = None,
     as_json: JsonOption = False,
@@ -50,12 +66,14 @@ def failures(
     """Break bridges, chains, pegs and oracles under a book, as they broke before.
 
     Each event with its loss, what stands still, what is asked for on top, whether calls or liquidations follow, and
-    what notices it after how long. Composites X1 to X8 combine several. Without a book the library is listed.
+    what notices it after how long; sales that it forces are followed as in `cascade`. Composites X1 to X8 combine
+    several. Without a book the library is listed.
 
     Example: `crossmargin failures book.toml --market market.toml --bridge-share 0.6 --html failures.html`
     """
     from crossmargin.cli.commands import Inputs
     from crossmargin.cli.failures import command
+    from crossmargin.engine.failures.sales import CrowdAsked
 
     if book is None:
         command.list_failures(library, as_json=as_json)
@@ -63,5 +81,11 @@ def failures(
     if market is None:
         raise InvalidInput("--market", where="failures", value=None, limit="given with a book", remedy="Name its file.")
     inputs = Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
-    asked = command.Asked(events=tuple(event or ()), library=library, bridge_share=bridge_share)
+    asked = command.Asked(
+        events=tuple(event or ()),
+        library=library,
+        bridge_share=bridge_share,
+        severity=severity.value,
+        crowd=CrowdAsked(accounts=crowd, seed=seed),
+    )
     command.failures(inputs, asked, account=account, as_json=as_json, html=html)

@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from functools import partial
 
+from crossmargin.cli.failures.rows import event_rows, sales_rows
 from crossmargin.cli.failures.words import (
     book_words,
-    duration,
+    bridge_words,
     findings_words,
     follows,
+    is_held,
     notes,
     notices,
+    ruled_words,
+    severity_words,
     span,
+    unheld_words,
     verdicts,
 )
 from crossmargin.cli.report import charts
-from crossmargin.cli.report.page_parts import Section, Tile, card, document, figure, grid, header, summary, table
+from crossmargin.cli.report.page_parts import (
+    Section,
+    Tile,
+    card,
+    document,
+    figure,
+    grid,
+    header,
+    summary,
+    table,
+    warned,
+)
 from crossmargin.cli.report.page_parts import tiles as tile_row
 from crossmargin.cli.report.svg import Markup, element, join
-from crossmargin.cli.wording import Column, named, percent, usd
+from crossmargin.cli.rulebooks.ruling import partial_line
+from crossmargin.cli.wording import Column, named, usd
 from crossmargin.engine.failures.reports import FailureReport, FailureReports
+from crossmargin.scenarios.failures.severity import Severity
 
 BARS_SHOWN = 15
 
@@ -29,16 +47,15 @@ def failures_page(reports: FailureReports) -> str:
     plain, other = reports.as_it_is, reports.bridged
     names = [one.id for one in plain.events[0].accounts] if plain.events else []
     name = names[0] if len(names) == 1 else named(len(names), "account")
-    said = [book_words(plain), *verdicts(plain)]
+    said = [book_words(plain), *ruled_words(plain), *verdicts(plain), *unheld_words(plain)]
+    partial = filter(None, [partial_line(plain.rulings)])
+    parts = [header("failures", name, None, plain.provenance), summary(said), warned(partial)]
     if other is not None:
-        said += [f"With a share of {percent(reports.asked_share)}: {book_words(other)}", *verdicts(other)]
-    top = join((header("failures", name, None, plain.provenance), summary(said), _tiles(plain)))
-    sections = [Section("events", "Events", _events(plain, other))]
+        parts.append(summary([f"With {bridge_words(other)}:", *verdicts(other)]))
+    top = join((*parts, _tiles(plain)))
+    sections = [Section("events", "Events", _events(reports)), *_sales(reports)]
     sections.append(Section("notice", "Who notices, and when", card(_findings(plain))))
     sections.append(Section("sources", "What is told of them", card(_sources(plain))))
-    sections[0] = sections[0]._replace(
-        body=join((sections[0].body, element("p", " ".join(notes(reports)), class_="note")))
-    )
     return document(f"{name} · failures", top, sections, plain.provenance)
 
 
@@ -59,25 +76,31 @@ def _tiles(report: FailureReport) -> Markup:
     )
 
 
-def _events(plain: FailureReport, other: FailureReport | None) -> Markup:
+def _events(reports: FailureReports) -> Markup:
+    plain, other = reports.as_it_is, reports.bridged
     drawn = [_bars(plain, "Largest losses, as it is")]
+    parts = [_table(f"All events, {severity_words(reports.severity)}", plain, reports.severity)]
     if other is not None:
-        drawn.append(_bars(other, f"With {percent(other.bridged_share)} behind {other.largest_bridge}"))
-    heads = ("loss, USD", "unavailable", "requirement")
-    columns = [Column("event", words=True), *map(Column, heads), Column("follows", words=True)]
-    columns.append(Column("noticed by", words=True))
-    if other is not None:
-        columns += [Column(f"loss at {percent(other.bridged_share)}"), Column("unavailable then")]
-        columns += [Column("follows then", words=True), Column("noticed then", words=True)]
-    rows = []
-    for i, line in enumerate(plain.events):
-        figures = (line.loss_usd, line.unavailable_usd, line.requirement_usd)
-        row = [f"{line.id} {line.label}", *map(usd, figures), follows(line), notices(line)]
-        if other is not None:
-            then = other.events[i]
-            row += [usd(then.loss_usd), usd(then.unavailable_usd), follows(then), notices(then)]
-        rows.append(row)
-    return join((grid(*drawn), card(table("All events", columns, rows))))
+        drawn.append(_bars(other, f"With {bridge_words(other)}"))
+        title = f"All events with {bridge_words(other)}, {severity_words(reports.severity)}"
+        parts.append(_table(title, other, reports.severity))
+    return join((grid(*drawn), *parts, element("p", " ".join(notes(reports)), class_="note")))
+
+
+def _table(title: str, report: FailureReport, severity: Severity) -> Markup:
+    """The events with their ids and names in one column."""
+    columns, rows = event_rows(report, severity)
+    return card(table(title, [columns[0], *columns[2:]], [[f"{row[0]} {row[1]}", *row[2:]] for row in rows]))
+
+
+def _sales(reports: FailureReports) -> list[Section]:
+    """What becomes of the events that force sales, where there are any."""
+    cards = []
+    for report in filter(None, (reports.as_it_is, reports.bridged)):
+        columns, rows = sales_rows(report)
+        title = "Until nothing moves, USD" if report is reports.as_it_is else f"With {bridge_words(report)}"
+        cards += [card(table(title, columns, rows))] if rows else []
+    return [Section("sales", "Forced sales", join(cards))] if cards else []
 
 
 def _bars(report: FailureReport, title: str) -> Markup:
@@ -98,15 +121,14 @@ def _findings(report: FailureReport) -> Markup:
             findings_words(line),
             "" if line.reported_s is None else span(line.reported_s),
         ]
-        for line in report.events
+        for line in filter(is_held, report.events)
     ]
     return table("Detectors and targets", columns, rows)
 
 
 def _sources(report: FailureReport) -> Markup:
-    columns = [Column(name, words=True) for name in ("event", "lasts at most", "sources", "assumed, by no source")]
+    columns = [Column(name, words=True) for name in ("event", "lasts", "sources", "assumed, by no source")]
     rows = [
-        [f"{e.id} {e.label}", duration(e.duration_s[1]), "; ".join(e.sources), "; ".join(e.assumed)]
-        for e in report.events
+        [f"{e.id} {e.label}", span(e.duration_s), "; ".join(e.sources), "; ".join(e.assumed)] for e in report.events
     ]
     return table("Sources", columns, rows, shown=False)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import RenderableType
 
-from crossmargin.cli.failures.words import book_words, findings_words, follows, notes, notices, span, verdicts
-from crossmargin.cli.table_parts import Row, Sheet, footer, prose, table
-from crossmargin.cli.wording import Column, percent, usd
+from crossmargin.cli.failures.rows import event_rows, sales_rows
+from crossmargin.cli.failures.words import (
+    book_words,
+    bridge_words,
+    findings_words,
+    notes,
+    ruled_words,
+    severity_words,
+    span,
+    unheld_words,
+    verdicts,
+)
+from crossmargin.cli.rulebooks.ruling import partial_line
+from crossmargin.cli.table_parts import Row, Sheet, footer, prose, table, warning
+from crossmargin.cli.wording import Column
 from crossmargin.engine.failures.reports import FailureReport, FailureReports
 from crossmargin.scenarios.failures.document import FailureLibrary
 from crossmargin.scenarios.failures.library import failures
+from crossmargin.scenarios.failures.severity import Severity
 
 DETAILED = 3  # events at most whose findings are printed too
 
@@ -17,28 +32,27 @@ DETAILED = 3  # events at most whose findings are printed too
 def failure_tables(reports: FailureReports) -> RenderableType:
     """Every event: loss, what stands still, what is asked for, what follows, and who notices."""
     plain, other = reports.as_it_is, reports.bridged
-    parts: list[RenderableType] = [prose((book_words(plain), *verdicts(plain))), _events(plain)]
+    told = (book_words(plain), *ruled_words(plain), *verdicts(plain), *unheld_words(plain))
+    parts: list[RenderableType] = [*_ruled(plain), prose(told), *_events(plain, reports.severity)]
     if other is not None:
-        parts += [prose((book_words(other), *verdicts(other))), _events(other, plain)]
+        parts += [prose((book_words(other), *verdicts(other))), *_events(other, reports.severity, share=True)]
     if len(plain.events) <= DETAILED:
         parts.append(_details(plain))
     return Sheet(*parts, prose(notes(reports)), *footer(plain.provenance))
 
 
-def _events(report: FailureReport, before: FailureReport | None = None) -> RenderableType:
-    """One row an event; with `before` also what the same book loses as it is."""
-    share = percent(report.bridged_share)
-    columns = [Column("event", words=True), Column("", words=True)]
-    columns += [Column("loss USD")] if before is None else [Column("loss as it is"), Column(f"loss at {share}")]
-    columns += [Column("unavailable"), Column("requirement")]
-    columns += [Column("follows", words=True), Column("noticed by", words=True)]
-    rows: list[Row] = []
-    for i, line in enumerate(report.events):
-        losses = (line.loss_usd,) if before is None else (before.events[i].loss_usd, line.loss_usd)
-        figures = map(usd, (*losses, line.unavailable_usd, line.requirement_usd))
-        rows.append([line.id, line.label, *figures, follows(line), notices(line)])
-    title = "Failures" if before is None else f"Failures with {share} behind {report.largest_bridge}"
-    return table(title, columns, rows)
+def _events(report: FailureReport, severity: Severity, *, share: bool = False) -> Iterator[RenderableType]:
+    """The events, and what becomes of those that force sales; the title says the share behind one bridge."""
+    behind = f" with {bridge_words(report)}" if share else ""
+    yield table(f"Failures{behind}, {severity_words(severity)}", *event_rows(report, severity))
+    columns, rows = sales_rows(report)
+    if rows:
+        yield table(f"Forced sales{behind}, until nothing moves, USD", columns, rows)
+
+
+def _ruled(report: FailureReport) -> Iterator[RenderableType]:
+    """What a rulebook leaves out of whose margin."""
+    yield from warning(tuple(filter(None, [partial_line(report.rulings)])))
 
 
 def _details(report: FailureReport) -> RenderableType:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from crossmargin.cli.rulebooks.ruling import ruling_words
 from crossmargin.cli.wording import named, percent, trimmed, usd
 from crossmargin.engine.failures.reports import FailureLine, FailureReport, FailureReports
+from crossmargin.scenarios.failures.severity import Severity
 
 
 def duration(seconds: float | None) -> str:
@@ -39,11 +43,19 @@ def notices(line: FailureLine) -> str:
 
 
 def follows(line: FailureLine) -> str:
-    """Whether a call or a liquidation follows."""
+    """Whether a call or a liquidation follows, forced sales included, and whether one does at another end."""
     if not is_held(line):
         return "not held"
+    counts = (("low", line.low.liquidations), ("high", line.high.liquidations))
+    other = "".join(f" ({n} at the {end} end)" for end, n in counts if n != line.totals.liquidations)
     if line.liquidations:
-        return f"{named(line.liquidations, 'liquidation')}"
+        by_sales = " by sales" if line.liquidations > line.totals.liquidations else ""
+        return f"{named(line.liquidations, 'liquidation')}{by_sales}{other}"
+    return f"{_called(line)}{other}"
+
+
+def _called(line: FailureLine) -> str:
+    """A call, or none, and whether that is because nobody looks."""
     if line.call_usd > 0.0:
         return f"call of {usd(line.call_usd)}"
     return "nothing" if line.detect_s is not None or line.loss_usd <= 0.0 else "nothing, unseen"
@@ -57,6 +69,32 @@ def book_words(report: FailureReport) -> str:
     return f"{held}, {percent(report.bridged_share)} of it behind {report.largest_bridge}, the largest."
 
 
+def severity_words(severity: Severity) -> str:
+    """At which end of the sources all figures are."""
+    ends = {"low": "at the low end", "mid": "in the middle", "high": "at the high end"}
+    return f"{ends[severity]} of what was reported"
+
+
+def ruled_words(report: FailureReport) -> tuple[str, ...]:
+    """By which rule the accounts are margined, where it is not our own, and which collateral it does not take."""
+    rulings = report.rulings.values()
+    refused = {name for one in rulings for name in one.refused if name.startswith("collateral ")}
+    names = ", ".join(sorted(name.removeprefix("collateral ") for name in refused))
+    said = dict.fromkeys(ruling_words(one)[0] for one in rulings)
+    return (*said, f"It takes no {names} as collateral; that is in no figure but the first.") if names else tuple(said)
+
+
+def unheld_words(report: FailureReport) -> tuple[str, ...]:
+    """Which events touch nothing here."""
+    names = [line.id for line in report.events if not is_held(line)]
+    return (f"Nothing of this book is touched by {', '.join(names)}.",) if names else ()
+
+
+def bridge_words(report: FailureReport) -> str:
+    """How much of the collateral is behind which bridge."""
+    return f"{percent(report.bridged_share)} behind {report.largest_bridge}"
+
+
 def verdicts(report: FailureReport) -> tuple[str, ...]:
     """What stands out: the worst event, what nobody notices, and who is liquidated."""
     if not report.events:
@@ -68,19 +106,48 @@ def verdicts(report: FailureReport) -> tuple[str, ...]:
         reasons = dict.fromkeys(f.words for e in blind for f in e.findings if f.detector == "supply invariant")
         why = f" ({'; '.join(reasons)})" if reasons else ""
         said.append(f"Nothing notices {', '.join(e.id for e in blind)} while it lasts{why}.")
+    sold = [e for e in report.events if e.sales is not None]
+    if sold:
+        most = max(sold, key=lambda e: e.sales.loss_usd if e.sales else 0.0)
+        assert most.sales is not None, "only events that force sales were kept"
+        said.append(f"Forced sales add most to {most.id}: {usd(most.sales.loss_usd)} USD.")
     gone = [f"{e.id} ({e.liquidations})" for e in report.events if e.liquidations]
     said.append(f"Liquidations follow from {', '.join(gone)}." if gone else "No event brings about a liquidation.")
     return tuple(said)
 
 
+_STILL: Final = (
+    "Unavailable stands still while it lasts. It counts for risk that is held, so nobody is liquidated for it; it does "
+    "not count for new risk, and can meet no call."
+)
+
+
 def notes(reports: FailureReports) -> tuple[str, ...]:
     """What the figures rest on."""
+    wait = "" if reports.as_it_is.rulings else ", and 2.33 daily deviations of what waits for a way out"
     return (
+        f"All figures are {severity_words(reports.severity)}; a loss at another end stands where it is another.",
         "Loss is P&L of positions and collateral before haircuts, of those who lose.",
-        "Unavailable stands still while it lasts, and does not count for new risk.",
-        "Added requirement is the change of initial margin, and 2.33 daily deviations of what waits for a way out.",
+        _STILL,
+        f"Added requirement is the change of initial margin{wait}.",
         "Calls follow the worst credible price, liquidations the settled one.",
+        *_sales_notes(reports.as_it_is),
+        *reports.left_out,
         f"Library {reports.library}; registry {reports.registry_sha256[:12]}.",
+    )
+
+
+def _sales_notes(report: FailureReport) -> tuple[str, ...]:
+    """What forced sales rest on, where there are any."""
+    sales = next((line.sales for line in report.events if line.sales is not None), None)
+    if sales is None:
+        return ()
+    crowd = f"{sales.made_up:,} made-up accounts (seed {sales.seed})" if sales.made_up else "no made-up account"
+    followed = f"Forced sales are followed to their end over the book and {crowd}"
+    return (
+        f"{followed}; they add the event at the last prices less the event alone, and penalties, with nothing sold.",
+        "Reported falls have the sales of their own day in them, so what is added is an upper end.",
+        "What debtors cannot pay is paid by the fund, then by those who are left in proportion to their worth.",
     )
 
 
