@@ -80,7 +80,8 @@ def test_a_mark_long_after_is_none_and_blocks(tmp_path: Path):
     assert (usdc["state"], usdc["mid"], usdc["may_open"], usdc["may_liquidate"]) == ("HALT", None, False, False)
 
 
-def credit_of(folder: Path, market_file: Path) -> float:
+def equities(folder: Path, market_file: Path) -> tuple[float, float]:
+    """What a million USDC count for in a market: for new risk, and behind risk taken before."""
     book = {
         "as_of": when(),
         "accounts": [{"id": "desk", "collateral": [{"instance": USDC, "amount": 1_000_000}]}],
@@ -89,30 +90,29 @@ def credit_of(folder: Path, market_file: Path) -> float:
     file.write_bytes(msgspec.json.encode(book))
     done = run("margin", file, "--market", market_file, "--json")
     assert done.code == 0, done.err
-    equity: float = json.loads(done.out)["accounts"][0]["equity_usd"]
-    return equity
+    (account,) = json.loads(done.out)["accounts"]
+    return account["equity_usd"], account["held_equity_usd"]
 
 
 @pytest.mark.parametrize(
-    ("clock", "prices", "low", "high"),
-    [
-        ("new-risk", CALM, 993_000.0, 995_000.0),
-        ("new-risk", CALM | {"first": 0.65}, 640_000.0, 650_000.0),
-        ("settled", CALM | {"first": 0.65}, 993_000.0, 995_001.0),
-    ],
+    ("prices", "low", "high"),
+    [(CALM, 993_000.0, 995_000.0), (CALM | {"first": 0.65}, 640_000.0, 650_000.0)],
+    ids=["calm", "one venue"],
 )
-def test_margin_reads_the_market_that_marks_write(
-    tmp_path: Path, clock: str, prices: dict[str, float], low: float, high: float
+def test_margin_reads_both_clocks_of_the_market_that_marks_write(
+    tmp_path: Path, prices: dict[str, float], low: float, high: float
 ):
     out = tmp_path / "marked.toml"
-    marked(tmp_path, prices, "--market", market(tmp_path), "--out", out, "--clock", clock)
-    assert low < credit_of(tmp_path, out) < high
+    marked(tmp_path, prices, "--market", market(tmp_path), "--out", out)
+    opening, held = equities(tmp_path, out)
+    assert low < opening < high
+    assert 993_000.0 < held < 995_001.0
 
 
-def test_without_a_price_nothing_counts_for_new_risk(tmp_path: Path):
+def test_without_a_price_nothing_counts_for_new_risk_and_old_stays(tmp_path: Path):
     out = tmp_path / "marked.json"
     marked(tmp_path, CALM, "--market", market(tmp_path), "--out", out, at=when(600.0))
-    assert credit_of(tmp_path, out) == 0.0
+    assert equities(tmp_path, out) == (0.0, 995_000.0)
 
 
 def test_a_page(tmp_path: Path):

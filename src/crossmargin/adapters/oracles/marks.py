@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -19,8 +18,6 @@ from crossmargin.market.oracles.quotes import Quote
 from crossmargin.market.oracles.watching import Moment, Sight, Track, Watched, watch
 from crossmargin.market.registry.registry import RegistryView
 from crossmargin.market.representations.document import InstanceState
-
-Clock: TypeAlias = Literal["new-risk", "settled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +95,14 @@ def _heard(said: Said, key: str, newest: Sequence[Quote], now_ns: int) -> tuple[
 
 
 def with_marks(
-    market: MarketDocument, found: Sequence[Marked], view: RegistryView, *, clock: Clock
+    market: MarketDocument, found: Sequence[Marked], view: RegistryView
 ) -> tuple[MarketDocument, tuple[str, ...]]:
     """A market whose tokens have the prices and pegs of marks, and in words what was not taken over.
 
-    The price of a token over that of its asset (`ratio` × reference, as the market has it) becomes `market_ratio`, by
-    new risk (and then with its peg state) or by settled prices. Without a price new risk takes a token for broken; by
-    settled prices it stays as it was. Spots of underlyings are never touched: forwards and surfaces hang on them.
-    Raises `InvalidInput` for a market without chains."""
+    Over the price of its asset (`ratio` × reference, as the market has it) that of new risk becomes a token's
+    `market_ratio`, with its peg state, and the settled one its `held_ratio`. Without a price new risk takes a token for
+    broken, and what stands behind risk taken before stays as it was. Spots of underlyings are never touched: forwards
+    and surfaces hang on them. Raises `InvalidInput` for a market without chains."""
     if market.chains is None:
         raise InvalidInput(
             "chains", where="--market", value=None, limit="stated", remedy="Add the section `chains` to the market."
@@ -119,18 +116,19 @@ def with_marks(
         if state is None or price is None:
             words.append(f"{one.instance} is not among the {'instances' if state is None else 'assets'} of the market")
         else:
-            states[one.instance] = _state(state, one.sight, price, clock)
+            states[one.instance] = _state(state, one.sight, price)
     chains = replace(market.chains, instances=tuple(states.values()))
     return replace(market, chains=chains), tuple(words)
 
 
-def _state(state: InstanceState, sight: Sight, price: float, clock: Clock) -> InstanceState:
-    band = sight.new_risk if clock == "new-risk" else sight.settled
-    if clock == "settled":
-        return state if band is None else replace(state, market_ratio=band.collateral / price, peg="normal")
-    if band is None:
-        return replace(state, peg="broken")
-    return replace(state, market_ratio=band.collateral / price, peg=PEGS[sight.peg.state])
+def _state(state: InstanceState, sight: Sight, price: float) -> InstanceState:
+    opening, settled = sight.new_risk, sight.settled
+    before = next((x for x in (state.held_ratio, state.market_ratio) if x is not None), 1.0)
+    held = before if settled is None else settled.collateral / price
+    if opening is None:
+        return replace(state, peg="broken", market_ratio=held, held_ratio=held)
+    ratio = opening.collateral / price
+    return replace(state, peg=PEGS[sight.peg.state], market_ratio=ratio, held_ratio=max(held, ratio))
 
 
 def _asset_prices(market: MarketDocument) -> dict[str, float]:

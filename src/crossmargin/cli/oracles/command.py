@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import moved_market, read_model_document
@@ -34,7 +33,6 @@ class Asked:
     at: str
     market: Path | None
     out: Path | None
-    clock: Literal["new-risk", "settled"]
 
 
 def list_replays(*, as_json: bool) -> None:
@@ -85,7 +83,7 @@ def _written(found: tuple[Marked, ...], view: RegistryView, asked: Asked, now_ns
             limit="given together",
             remedy="Name the market to read, and the one to write.",
         )
-    document, notes = with_marks(read_document(asked.market, MarketDocument), found, view, clock=asked.clock)
-    heading = f"{asked.market.name} with marks of {format_instant(now_ns)}, by {asked.clock} prices."
+    document, notes = with_marks(read_document(asked.market, MarketDocument), found, view)
+    heading = f"{asked.market.name} with marks of {format_instant(now_ns)}."
     write_document(asked.out, moved_market(document, asked.market, asked.out), heading=heading)
     return notes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -39,13 +38,6 @@ def replay(
         raise typer.Exit(1)
 
 
-class ClockName(StrEnum):
-    """Which of the two clocks a market is written by."""
-
-    NEW_RISK = "new-risk"
-    SETTLED = "settled"
-
-
 @oracles.command("marks")
 def marks(
     quotes: Annotated[Path, typer.Argument(help="What oracles said: .toml or .json.", metavar="QUOTES")],
@@ -59,18 +51,17 @@ def marks(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write that market: .toml or .json.", metavar="FILE")
     ] = None,
-    clock: Annotated[ClockName, typer.Option(help="By which prices that market counts tokens.")] = ClockName.NEW_RISK,
     as_json: JsonOption = False,
     html: HtmlOption = None,
 ) -> None:
     """Make marks of quotes, gate by gate: what counts, what is blocked, what may be liquidated, and how pegs stand.
 
     All that was seen until --at runs through gates, aggregation, peg states and both clocks. With --market and --out
-    the prices and pegs of tokens go into a market that `crossmargin margin` reads.
+    the prices of both clocks and the pegs of tokens go into a market that `crossmargin margin` reads.
 
     Example: `crossmargin oracles marks quotes.toml --at 2026-11-22T12:00:00Z -m market.toml --out marked.toml`
     """
     from crossmargin.cli.oracles import command
 
-    asked = command.Asked(registry=registry, at=at, market=market, out=out, clock=clock.value)
+    asked = command.Asked(registry=registry, at=at, market=market, out=out)
     command.marks(quotes, asked, as_json=as_json, html=html)

@@ -38,7 +38,8 @@ _COINS: Final = 1.0  # of the position by which requirement is measured, before 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An account at one price: USD that the collateral counts for, initial and maintenance margin, and its status."""
+    """An account at one price of each clock: USD that the collateral counts for in new risk, initial and maintenance
+    margin, and its status."""
 
     credit_usd: float
     initial_usd: float
@@ -57,7 +58,7 @@ class ReplayAccount:
     time_ns: int
     model: ModelDocument
     # A day has few prices, and each is asked for three times.
-    _known: dict[tuple[float, str], Answer] = field(default_factory=dict)
+    _known: dict[tuple[float, float, str], Answer] = field(default_factory=dict)
 
     @property
     def amount(self) -> float:
@@ -67,22 +68,23 @@ class ReplayAccount:
     @cached_property
     def coins(self) -> float:
         """Bitcoin of the position: requirement is linear in it, so that one margin tells."""
-        once = self._margin(self.price, "normal", _COINS)
+        once = self._margin((self.price, self.price), "normal", _COINS)
         return _COINS * once.credit_usd / once.maintenance_usd / (1.0 + self.cushion)
 
-    def at(self, price: float, peg: PegName) -> Answer:
-        """The account where the collateral has `price` and its peg that state."""
-        key = (price, peg)
+    def at(self, price: float, peg: PegName, *, settled: float | None = None) -> Answer:
+        """The account where the collateral has `price` for new risk, its peg that state, and `settled` the price of
+        liquidations; the same price without it."""
+        key = (price, price if settled is None else max(settled, price), peg)
         if key not in self._known:
-            self._known[key] = self._margin(price, peg, self.coins)
+            self._known[key] = self._margin(key[:2], peg, self.coins)
         return self._known[key]
 
     @cached_property
     def _registry(self) -> Registry:
         return _registry(self.asset)
 
-    def _margin(self, price: float, peg: PegName, coins: float) -> Answer:
-        document = _market(self.asset, price, peg, self.time_ns)
+    def _margin(self, prices: tuple[float, float], peg: PegName, coins: float) -> Answer:
+        document = self._market(prices, peg)
         snapshot = build_snapshot(document, registry=self._registry)
         account = Account(
             id="replay",
@@ -104,22 +106,25 @@ class ReplayAccount:
             status=Status(int(found.pools.status[0])),
         )
 
+    def _market(self, prices: tuple[float, float], peg: PegName) -> MarketDocument:
+        still = Liquidity(adv_usd=2e10, half_spread_bps=1.0, daily_vol=0.025)
+        coin = Underlying(name="BTC", kind="spot", risk_class="crypto_major", spot=_BTC_USD, liquidity=still)
+        worth = max(prices) or self.price  # a token never counts for more than its asset
+        opening, held = (price / worth for price in prices)
+        token = InstanceState(instance=TOKEN, liquidity_usd=_PLENTY_USD, market_ratio=opening, held_ratio=held, peg=peg)
+        chain = ChainState(chain=CHAIN, health="healthy", final_age_s=0.0)
+        return MarketDocument(
+            as_of=format_instant(self.time_ns),
+            underlyings=(coin,),
+            assets=(Asset(name=self.asset, reference="USD", ratio=worth),),
+            chains=ChainsDocument(chains=(chain,), instances=(token,)),
+            source="the account of a replay",
+        )
+
 
 def _with_haircut(model: ModelDocument, asset: str, haircut: float) -> ModelDocument:
     tiers = model.collateral.haircuts | {asset: (HaircutTier(value_cap=1e18, haircut=haircut),)}
     return msgspec.structs.replace(model, collateral=msgspec.structs.replace(model.collateral, haircuts=tiers))
-
-
-def _market(asset: str, price: float, peg: PegName, time_ns: int) -> MarketDocument:
-    still = Liquidity(adv_usd=2e10, half_spread_bps=1.0, daily_vol=0.025)
-    token = InstanceState(instance=TOKEN, liquidity_usd=_PLENTY_USD, peg=peg)
-    return MarketDocument(
-        as_of=format_instant(time_ns),
-        underlyings=(Underlying(name="BTC", kind="spot", risk_class="crypto_major", spot=_BTC_USD, liquidity=still),),
-        assets=(Asset(name=asset, reference="USD", ratio=price),),
-        chains=ChainsDocument(chains=(ChainState(chain=CHAIN, health="healthy", final_age_s=0.0),), instances=(token,)),
-        source="the account of a replay",
-    )
 
 
 def _registry(asset: str) -> Registry:

@@ -17,7 +17,6 @@ from crossmargin.engine.oracles.document import Points, ReplayDocument, Replayed
 from crossmargin.engine.oracles.reports import AssetReplay, OracleReplay, ReplayStep
 from crossmargin.engine.reports import Status
 from crossmargin.engine.verdict import STATUS_NAMES
-from crossmargin.market.oracles.clocks import Band
 from crossmargin.market.oracles.median import median
 from crossmargin.market.oracles.peg import PegState
 from crossmargin.market.oracles.quotes import Quote
@@ -154,9 +153,7 @@ def _said(path: SourcePath, minute: float, now_ns: int) -> Quote:
 def _step(minute: float, sight: Sight, one: ReplayedAsset, account: ReplayAccount) -> ReplayStep:
     said = {path.feed.source: price_at(path.points, minute) for path in one.paths}
     others = [price for source, price in said.items() if source != one.alone] or list(said.values())
-    opening = _answer(account, sight.new_risk, PEGS[sight.peg.state])
-    # Haircuts of a peg in stress are for new risk; what old loans lose to a broken one is in the settled price.
-    settled = _settled_status(account, sight.settled)
+    opening, status = _answers(account, sight)
     alone = account.at(said[one.alone], "normal")
     may_open = _may_open(opening) if sight.left.new_credit else "restricted"
     return ReplayStep(
@@ -173,21 +170,24 @@ def _step(minute: float, sight: Sight, one: ReplayedAsset, account: ReplayAccoun
         peg=sight.peg.state.name,
         credit=0.0 if opening is None else opening.credit_usd / account.amount,
         requirement_usd=alone.maintenance_usd,
-        status=settled or may_open,
+        status=status,
         opening=may_open,
         alone=STATUS_NAMES[alone.status],
     )
 
 
-def _answer(account: ReplayAccount, band: Band | None, peg: PegName) -> Answer | None:
-    return None if band is None or band.collateral <= 0.0 else account.at(band.collateral, peg)
+def _answers(account: ReplayAccount, sight: Sight) -> tuple[Answer | None, Status]:
+    """The account in new risk, none where it has no price there, and its status by both clocks.
 
-
-def _settled_status(account: ReplayAccount, band: Band | None) -> Status | None:
-    """The account by settled prices; none where nobody may be liquidated. What is run off to nothing holds nothing."""
-    if band is None:
-        return None
-    return "liquidation" if band.collateral <= 0.0 else STATUS_NAMES[account.at(band.collateral, "normal").status]
+    Without a settled price nobody is liquidated; what has run off to nothing holds nothing.
+    """
+    opening = 0.0 if sight.new_risk is None else sight.new_risk.collateral
+    settled = None if sight.settled is None else sight.settled.collateral
+    peg: PegName = PEGS[sight.peg.state] if opening > 0.0 else "broken"
+    found = account.at(opening, peg, settled=settled)
+    if settled is None:
+        return (found if opening > 0.0 else None), _may_open(found)
+    return (found if opening > 0.0 else None), STATUS_NAMES[found.status]
 
 
 def _may_open(opening: Answer | None) -> Status:
