@@ -258,7 +258,7 @@ def nearest(distances: Sequence[Distance]) -> tuple[Distance, float, float] | No
 
 def standing(account: AccountReport) -> str:
     """What the account holds, what it must hold, and what follows."""
-    held = f"{account.id} holds {usd(account.equity_usd)} USD after haircuts"
+    held = f"{account.id} holds {usd(account.equity_usd)} USD after haircuts{_quarantined(account)}"
     if not account.initial_usd and not account.maintenance_usd:
         return f"{held} and has to hold nothing."
     must = (
@@ -269,7 +269,7 @@ def standing(account: AccountReport) -> str:
         return f"{must} It is healthy, with {usd(account.excess_initial_usd)} USD to spare over initial margin."
     if account.status == "restricted":
         return f"{must} It is restricted: {usd(-account.excess_initial_usd)} USD are missing to open new risk."
-    missing = account.maintenance_usd - account.equity_usd
+    missing = account.maintenance_usd - account.held_equity_usd
     return (
         f"{must} It is in liquidation: {usd(missing)} USD are missing to cover maintenance."
         if missing > 0
@@ -283,7 +283,15 @@ def equity_words(pool: PoolReport) -> str:
     for value, what in ((pool.unsettled_usd, "unsettled P&L"), (pool.position_value_usd, "position value")):
         if value:
             parts.append(f"{'plus' if value > 0.0 else 'minus'} {usd(abs(value))} of {what}")
-    return f"Equity is {' '.join(parts)}."
+    return f"Equity is {' '.join(parts)}{_quarantined(pool)}."
+
+
+def _quarantined(one: AccountReport | PoolReport) -> str:
+    """What stands behind old risk, where a quarantine keeps some of it from new risk."""
+    more = one.held_equity_usd - one.equity_usd
+    if more <= 0.0:
+        return ""
+    return f" for new risk, and {usd(one.held_equity_usd)} USD behind what it has: {usd(more)} USD are quarantined"
 
 
 def _worst_sentences(account: AccountReport, provenance: Provenance) -> Iterator[str]:

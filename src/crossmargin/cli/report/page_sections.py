@@ -82,6 +82,7 @@ def headline(account: AccountReport, words: Sequence[str]) -> Markup:
     word = "Excess over initial margin" if left >= 0.0 else "Missing to initial margin"
     entries = (
         Tile("Held", f"{usd(account.equity_usd)}", "equity after haircuts, USD"),
+        *_quarantined(account),
         Tile("Must be held to open", usd(account.initial_usd), "initial margin, USD"),
         Tile("Must be held to stay", usd(account.maintenance_usd), "maintenance margin, USD"),
         Tile(word, usd(left), "USD", "" if left >= 0.0 else "short"),
@@ -92,6 +93,12 @@ def headline(account: AccountReport, words: Sequence[str]) -> Markup:
     return join(
         (warned(warnings(account.ruling)), tiles(entries), element("div", summary(words), gauge, class_="lead"))
     )
+
+
+def _quarantined(account: AccountReport) -> Iterator[Tile]:
+    """The equity behind old risk, where a quarantine keeps some of it from new risk."""
+    if account.held_equity_usd > account.equity_usd:
+        yield Tile("Held behind old risk", usd(account.held_equity_usd), "with what is quarantined, USD")
 
 
 def requirement(account: AccountReport, sampling: Sampling | None) -> Section:

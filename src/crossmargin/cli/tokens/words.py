@@ -110,7 +110,9 @@ def why(line: CollateralLine, token: TokenLine) -> str:
     if not token.reasons:
         return ""
     what = f"{quantity(line.amount)} {token_name(line, token)}"
-    return f"{what}: {'; '.join(token.reasons)}."
+    stands = line.held_usd > line.recognised_usd
+    more = f" Behind risk taken before it counts for {usd(line.held_usd)} USD." if stands else ""
+    return f"{what}: {'; '.join(token.reasons)}.{more}"
 
 
 def way_row(line: CollateralLine, token: TokenLine) -> list[str]:
