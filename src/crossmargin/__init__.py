@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from crossmargin.adapters.files import read_model as read_model
     from crossmargin.adapters.files import read_recipe as read_recipe
     from crossmargin.adapters.files import read_stress as read_stress
+    from crossmargin.adapters.flat_writing import write_book as write_book
     from crossmargin.adapters.histories import read_history as read_history
     from crossmargin.adapters.results import results_table as results_table
     from crossmargin.adapters.results import write_results as write_results
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "adapters.files": ("read_book", "read_market", "read_model", "read_recipe", "read_stress"),
+    "adapters.flat_writing": ("write_book",),
     "adapters.histories": ("read_history",),
     "adapters.results": ("results_table", "write_results"),
     "adapters.schemas": ("schema",),

@@ -100,8 +100,9 @@ def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | N
     """The book in a .toml, .json, .csv or .parquet file, or in any table that streams Arrow, valued with `market`.
 
     A flat book (CSV, Parquet, Arrow) has the columns account, instrument, quantity and optionally kind, group, mode,
-    price, chain and as_of; `instruments` is a .toml or .json file that defines what the catalogue does not know.
-    Raises `UnreadableFile`, or `InvalidInput` (or a kind of it) with the path inside the document or the line.
+    price, chain, instance, level, trust and as_of; `instruments` is a .toml or .json file that defines what the
+    catalogue does not know. Raises `UnreadableFile`, or `InvalidInput` (or a kind of it) with the path inside the
+    document or the line.
     """
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() in {".toml", ".json"}:
         document = read_document(Path(source), BookDocument)
@@ -117,7 +118,13 @@ def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | N
     from crossmargin.adapters.flat import read_flat_book  # noqa: PLC0415 a TOML book does without polars
 
     own = _definitions(instruments) if instruments is not None else Definitions()
-    return read_flat_book(source, now_ns=market.time_ns, instruments=own.instruments, products=own.products)
+    return read_flat_book(
+        source,
+        now_ns=market.time_ns,
+        instruments=own.instruments,
+        products=own.products,
+        instances=NO_INSTANCES if market.chains is None else market.chains.assets,
+    )
 
 
 def _definitions(path: StrPath) -> Definitions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,16 +13,25 @@ from crossmargin.adapters.tables import Table, TableSource, open_table
 from crossmargin.core import check
 from crossmargin.core.arrays import FloatArray, IndexArray
 from crossmargin.core.errors import InvalidInput, MixedValuationTime
+from crossmargin.core.finality import LEVELS, TRUSTS
 from crossmargin.core.instant import format_instant, parse_instant
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.terms import AnyTerms
 from crossmargin.portfolio.book import Book, Mode
+from crossmargin.portfolio.build import NO_INSTANCES
 from crossmargin.portfolio.columns import NONE, FlatRows, Kind, book_from_columns
 
 REQUIRED: Final = ("account", "instrument", "quantity")
-OPTIONAL: Final = ("kind", "group", "mode", "price", "chain", "as_of")
+OPTIONAL: Final = ("kind", "group", "mode", "price", "chain", "instance", "level", "trust", "as_of")
+_NAMED: Final = ("account", "instrument", "group", "chain", "instance")
 _KINDS: Final = {kind.name.lower(): int(kind) for kind in Kind}
 _MODES: Final = {mode.name.lower(): int(mode) for mode in Mode}
+_CHOICES: Final[dict[str, tuple[Mapping[str, int], int]]] = {
+    "kind": (_KINDS, Kind.POSITION),
+    "mode": (_MODES, NONE),
+    "level": (LEVELS, NONE),
+    "trust": (TRUSTS, NONE),
+}
 
 
 def read_flat_book(
@@ -31,16 +40,21 @@ def read_flat_book(
     now_ns: int,
     instruments: Iterable[AnyTerms] = (),
     products: Iterable[Product] = (),
+    instances: Mapping[str, str] = NO_INSTANCES,
 ) -> Book:
     """The book in a table of the columns account, instrument, quantity and, where wanted, `OPTIONAL`.
 
     `kind` is position (default), order or collateral, of which `instrument` is then the asset and `chain` its chain;
     `group` and `mode` place positions (default "main", portfolio); `price` is the entry or limit price; `as_of` the
-    valuation time, one for all rows. Raises what `open_table` and `book_from_columns` do, with the row's number.
+    valuation time, one for all rows. Collateral may name its `instance` (CAIP-19, one of `instances`, which give its
+    asset), with `level` and `trust`; `instrument` and `chain` may then be empty. Raises what `open_table` and
+    `book_from_columns` do, with the row's number.
     """
     table = open_table(source, required=REQUIRED, optional=OPTIONAL)
     rows = _Collector(table, now_ns).rows()
-    return book_from_columns(rows, now_ns=now_ns, instruments=instruments, products=products, where=table.where)
+    return book_from_columns(
+        rows, now_ns=now_ns, instruments=instruments, products=products, instances=instances, where=table.where
+    )
 
 
 class _Names:
@@ -70,7 +84,7 @@ class _Collector:
         self.table, self.now_ns = table, now_ns
         self.seen = 0
         self.time: tuple[int, str] | None = None
-        self.texts = {column: _Names() for column in ("account", "instrument", "group", "chain")}
+        self.texts = {column: _Names() for column in _NAMED}
         self.parts: dict[str, list[NDArray[Any]]] = {column: [] for column in (*REQUIRED, *OPTIONAL)}
 
     def rows(self) -> FlatRows:
@@ -82,6 +96,7 @@ class _Collector:
             names=tuple(self.texts["instrument"].number),
             groups=tuple(self.texts["group"].number),
             chains=tuple(self.texts["chain"].number),
+            instances=tuple(self.texts["instance"].number),
             account=self._column("account", NONE, np.int32),
             name=self._column("instrument", NONE, np.int32),
             quantity=self._column("quantity", np.nan, np.float64),
@@ -90,6 +105,9 @@ class _Collector:
             group=self._column("group", NONE, np.int32),
             mode=self._column("mode", NONE, np.int8),
             chain=self._column("chain", NONE, np.int32),
+            instance=self._column("instance", NONE, np.int32),
+            level=self._column("level", NONE, np.int8),
+            trust=self._column("trust", NONE, np.int8),
             place=self.table.place,
         )
 
@@ -105,19 +123,26 @@ class _Collector:
                 self.parts[column].append(self._numbers(series))
             elif column == "as_of":
                 self._check_time(series)
-            elif column == "kind":
-                self.parts[column].append(self._choices(series, _KINDS, Kind.POSITION))
-            elif column == "mode":
-                self.parts[column].append(self._choices(series, _MODES, NONE))
+            elif column in _CHOICES:
+                self.parts[column].append(self._choices(series, *_CHOICES[column]))
             else:
                 self.parts[column].append(self._codes(series))
+        self._check_names(piece)
+
+    def _check_names(self, piece: pl.DataFrame) -> None:
+        """Refuse a row that names neither an instrument nor an instance."""
+        nameless = self.parts["instrument"][-1] < 0
+        if "instance" in piece.columns:
+            nameless &= self.parts["instance"][-1] < 0
+        for row in np.flatnonzero(nameless)[:1]:
+            raise self._missing("instrument", int(row))
 
     def _at(self, row: int) -> str:
         return f"{self.table.where}: {self.table.place(self.seen + row)}"
 
     def _codes(self, series: pl.Series) -> IndexArray:
         codes = self.texts[series.name].codes(self._text(series))
-        for row in np.flatnonzero(codes < 0)[:1] if series.name in REQUIRED else ():
+        for row in np.flatnonzero(codes < 0)[:1] if series.name == "account" else ():
             raise self._missing(series.name, int(row))
         return codes
 
@@ -129,7 +154,7 @@ class _Collector:
             raise self._mistyped(series, "text")
         return series.cast(pl.String)
 
-    def _choices(self, series: pl.Series, choices: dict[str, int], default: int) -> NDArray[np.int8]:
+    def _choices(self, series: pl.Series, choices: Mapping[str, int], default: int) -> NDArray[np.int8]:
         texts = self._text(series).replace("", None)
         codes = coded(texts, list(choices), list(choices.values()))
         empty = texts.is_null().to_numpy()

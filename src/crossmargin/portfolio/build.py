@@ -118,6 +118,23 @@ class Universe:
         self._held.setdefault(token.id, token)
         return token.id
 
+    def use_collateral(self, holding: Holding, instances: Mapping[str, str], *, where: str) -> str:
+        """The id of a holding of collateral, entered: a token where it names its instance, else its asset on a chain.
+
+        Raises what `use_token` and `use_holding` do, and `InvalidInput` where it says neither what is held nor of which
+        instance its level and trust are.
+        """
+        if holding.instance:
+            return self.use_token(holding, instances, where=where)
+        limit, remedy = "named, or an instance (CAIP-19)", "Say what is held."
+        if not holding.asset:
+            raise InvalidInput("asset", where=where, value="", limit=limit, remedy=remedy)
+        said = (holding.level, holding.trust)
+        if said != (DEFAULT_LEVEL, DEFAULT_TRUST):
+            limit = "for collateral that names its instance"
+            raise InvalidInput("level or trust", where=where, value=said, limit=limit, remedy="Name the instance.")
+        return self.use_holding(holding.asset, holding.chain, where=where)
+
     def table(self, *, now_ns: int, where: str) -> InstrumentTable:
         """The table of all that was used, sorted by id."""
         terms = self._held | self._used
@@ -256,19 +273,8 @@ class _Assembly:
         for i, holding in enumerate(holdings):
             place = f"{where}[{i}]"
             amount = check.quantity(holding.amount, "amount", where=place)
-            self.holdings.add(pool, self._holding(holding, place), amount, None)
-
-    def _holding(self, holding: Holding, where: str) -> str:
-        if holding.instance:
-            return self.universe.use_token(holding, self.instances, where=where)
-        limit, remedy = "named, or an instance (CAIP-19)", "Say what is held."
-        if not holding.asset:
-            raise InvalidInput("asset", where=where, value="", limit=limit, remedy=remedy)
-        said = (holding.level, holding.trust)
-        if said != (DEFAULT_LEVEL, DEFAULT_TRUST):
-            limit = "for collateral that names its instance"
-            raise InvalidInput("level or trust", where=where, value=said, limit=limit, remedy="Name the instance.")
-        return self.universe.use_holding(holding.asset, holding.chain, where=where)
+            name = self.universe.use_collateral(holding, self.instances, where=place)
+            self.holdings.add(pool, name, amount, None)
 
 
 def _by_settlement(group: Group, universe: Universe, where: str) -> Iterator[tuple[str, Group]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,20 @@ from numpy.typing import NDArray
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, frozen
 from crossmargin.core.errors import DuplicateName, InvalidInput
+from crossmargin.core.finality import DEFAULT_LEVEL, DEFAULT_TRUST, LEVEL_NAMES, TRUST_NAMES
 from crossmargin.instruments.symbols import Product
 from crossmargin.instruments.table import InstrumentTable
 from crossmargin.instruments.terms import AnyTerms
 from crossmargin.portfolio.book import Book, Lines, Mode, make_lines
-from crossmargin.portfolio.build import Universe
+from crossmargin.portfolio.build import NO_INSTANCES, Universe
+from crossmargin.portfolio.document import Holding
 
+Name = TypeVar("Name", bound=str)
 CodeArray: TypeAlias = NDArray[np.int8]
 DEFAULT_GROUP: Final = "main"
 NONE: Final = -1
+_LEVELS: Final = tuple(LEVEL_NAMES.values())  # by code
+_TRUSTS: Final = tuple(TRUST_NAMES.values())
 
 
 class Kind(IntEnum):
@@ -38,13 +43,15 @@ class FlatRows:
 
     `name` [row] points into `names`: instruments, and for `Kind.COLLATERAL` assets. `quantity` [row] is signed;
     `price` [row] is the entry or limit price, NaN where none is stated. `group` may be none: positions then stand in
-    "main", and collateral is shared by the account. `place(row)` says where a row comes from ("line 17").
+    "main", and collateral is shared by the account. `instance` [row] points into `instances` (CAIP-19), `level` and
+    `trust` [row] are codes of `core.finality`. `place(row)` says where a row comes from ("line 17").
     """
 
     accounts: tuple[str, ...]
     names: tuple[str, ...]
     groups: tuple[str, ...]
     chains: tuple[str, ...]
+    instances: tuple[str, ...]
     account: IndexArray
     name: IndexArray
     quantity: FloatArray
@@ -53,6 +60,9 @@ class FlatRows:
     group: IndexArray
     mode: CodeArray
     chain: IndexArray
+    instance: IndexArray
+    level: CodeArray
+    trust: CodeArray
     place: Callable[[int], str]
 
 
@@ -62,16 +72,17 @@ def book_from_columns(
     now_ns: int,
     instruments: Iterable[AnyTerms] = (),
     products: Iterable[Product] = (),
+    instances: Mapping[str, str] = NO_INSTANCES,
     where: str = "book",
 ) -> Book:
     """The columns of a flat book, valued at `now_ns`: the same as `build_book` makes of the same accounts.
 
-    Accounts stand in the order in which they first appear, and their groups likewise. Each account is of one pool
-    ("multi"); a group that is isolated or has collateral of its own has its own pool. Raises `DuplicateName` for a
-    position or holding that stands twice, and `InvalidInput` (or a kind of it) for numbers, names and dates out of
-    range, with the place of the row.
+    `instances` name the asset of each instance that collateral may name. Accounts stand in the order in which they
+    first appear, and their groups likewise. Each account is of one pool ("multi"); a group that is isolated or has
+    collateral of its own has its own pool. Raises `DuplicateName` for a position or holding that stands twice, and
+    `InvalidInput` (or a kind of it) for numbers, names and dates out of range, with the place of the row.
     """
-    return _Assembly(rows, tuple(instruments), tuple(products), where).book(now_ns)
+    return _Assembly(rows, tuple(instruments), tuple(products), instances, where).book(now_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,9 +110,14 @@ class _Assembly:
     """One pass over the columns for each question they answer."""
 
     def __init__(
-        self, rows: FlatRows, instruments: tuple[AnyTerms, ...], products: tuple[Product, ...], where: str
+        self,
+        rows: FlatRows,
+        instruments: tuple[AnyTerms, ...],
+        products: tuple[Product, ...],
+        instances: Mapping[str, str],
+        where: str,
     ) -> None:
-        self.rows, self.where = rows, where
+        self.rows, self.instances, self.where = rows, instances, where
         self.instruments, self.products = instruments, products
         self.held: BoolArray = rows.kind == Kind.COLLATERAL
 
@@ -141,8 +157,10 @@ class _Assembly:
             check.positive(float(rows.price[row]), "price", where=self._at(row))
         for row in _first(self.held & ~np.isnan(rows.price)):
             raise self._misplaced("price", float(rows.price[row]), "collateral has none", row)
-        for row in _first(~self.held & (rows.chain >= 0)):
-            raise self._misplaced("chain", rows.chains[rows.chain[row]], "only collateral has one", row)
+        named = (("chain", rows.chain, rows.chains), ("instance", rows.instance, rows.instances))
+        for what, code, names in (*named, ("level", rows.level, _LEVELS), ("trust", rows.trust, _TRUSTS)):
+            for row in _first(~self.held & (code >= 0)):
+                raise self._misplaced(what, names[code[row]], "only collateral has one", row)
 
     def _misplaced(self, what: str, value: object, reason: str, row: int) -> InvalidInput:
         return InvalidInput(
@@ -194,21 +212,36 @@ class _Assembly:
         used = _first_rows(np.where(self.held, NONE, rows.name), len(rows.names))
         ids = {int(code): universe.use(rows.names[code], where=self._at(used[code])) for code in _by_row(used)}
         held = np.flatnonzero(self.held)
-        pair = rows.name[held].astype(np.int64) * (len(rows.chains) + 1) + rows.chain[held]
-        _, first, inverse = np.unique(pair, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(self._held_keys(held), return_index=True, return_inverse=True)
         holdings = [self._holding(universe, int(row)) for row in held[first]]
         table = self._table(universe, ids, used, now_ns)
         row_of = table.row
         of_name = np.full(len(rows.names), NONE, np.int32)
         of_name[list(ids)] = [row_of[name] for name in ids.values()]
-        instrument = of_name[rows.name]
+        instrument = _take(of_name, rows.name)
         instrument[held] = np.asarray([row_of[name] for name in holdings], np.int32)[inverse]
         return table, instrument
 
+    def _held_keys(self, held: IntArray) -> IntArray:
+        """One number for all that a row of collateral says of what is held [held]."""
+        rows = self.rows
+        key = rows.name[held].astype(np.int64)
+        named = ((rows.chain, len(rows.chains)), (rows.instance, len(rows.instances)))
+        for code, count in (*named, (rows.level, len(_LEVELS)), (rows.trust, len(_TRUSTS))):
+            key = key * (count + 1) + code[held]
+        return key
+
     def _holding(self, universe: Universe, row: int) -> str:
-        chain = self.rows.chain[row]
-        on = self.rows.chains[chain] if chain >= 0 else ""
-        return universe.use_holding(self.rows.names[self.rows.name[row]], on, where=self._at(row))
+        rows = self.rows
+        said = Holding(
+            amount=0.0,
+            asset=_named(rows.names, rows.name[row], ""),
+            chain=_named(rows.chains, rows.chain[row], ""),
+            instance=_named(rows.instances, rows.instance[row], ""),
+            level=_named(_LEVELS, rows.level[row], DEFAULT_LEVEL),
+            trust=_named(_TRUSTS, rows.trust[row], DEFAULT_TRUST),
+        )
+        return universe.use_collateral(said, self.instances, where=self._at(row))
 
     def _universe(self, instruments: tuple[AnyTerms, ...]) -> Universe:
         return Universe(instruments, self.products, where=self.where)
@@ -280,6 +313,11 @@ def _by_row(first: IntArray) -> IntArray:
     """The codes that occur, in the order of their first rows."""
     used = np.flatnonzero(first >= 0)
     return used[np.argsort(first[used])]
+
+
+def _named(names: tuple[Name, ...], code: int, default: Name) -> Name:
+    """The name of a code, `default` for −1."""
+    return names[code] if code >= 0 else default
 
 
 def _take(values: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
