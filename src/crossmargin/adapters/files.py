@@ -105,16 +105,7 @@ def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | N
     document or the line.
     """
     if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() in {".toml", ".json"}:
-        document = read_document(Path(source), BookDocument)
-        if instruments is not None:
-            own = _definitions(instruments)
-            document = msgspec.structs.replace(
-                document,
-                instruments=(*document.instruments, *own.instruments),
-                products=(*document.products, *own.products),
-            )
-        instances = NO_INSTANCES if market.chains is None else market.chains.assets
-        return build_book(document, now_ns=market.time_ns, where=str(source), instances=instances)
+        return book_of(read_document(Path(source), BookDocument), source, market=market, instruments=instruments)
     from crossmargin.adapters.flat import read_flat_book  # noqa: PLC0415 a TOML book does without polars
 
     own = _definitions(instruments) if instruments is not None else Definitions()
@@ -125,6 +116,19 @@ def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | N
         products=own.products,
         instances=NO_INSTANCES if market.chains is None else market.chains.assets,
     )
+
+
+def book_of(document: BookDocument, path: StrPath, *, market: Snapshot, instruments: StrPath | None = None) -> Book:
+    """The book that a document states which is, or will be, the file `path`; raises as `read_book` does."""
+    if instruments is not None:
+        own = _definitions(instruments)
+        document = msgspec.structs.replace(
+            document,
+            instruments=(*document.instruments, *own.instruments),
+            products=(*document.products, *own.products),
+        )
+    instances = NO_INSTANCES if market.chains is None else market.chains.assets
+    return build_book(document, now_ns=market.time_ns, where=str(path), instances=instances)
 
 
 def _definitions(path: StrPath) -> Definitions:

@@ -32,6 +32,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def make_folder(path: Path, *, where: str) -> None:
+    """Make a folder to write to, unless it is there; raises `InvalidInput`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            "folder", where=where, value=str(path), limit="a folder to write to", remedy=f"{error.strerror}."
+        ) from None
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a whole file of UTF-8 text, or leave what stood there."""
     with replacing(path) as part:

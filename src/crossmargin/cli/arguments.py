@@ -39,6 +39,10 @@ RegistryOption: TypeAlias = Annotated[
         metavar="FILE",
     ),
 ]
+ReadAtOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--at", help="The time at which chains are read (ISO 8601); by default now.", metavar="TIME"),
+]
 AccountOption: TypeAlias = Annotated[
     str | None, typer.Option("--account", "-a", help="One account of the book.", metavar="ID")
 ]

@@ -53,7 +53,8 @@ class VaultSource(_Part, frozen=True, kw_only=True):
 class ChainSource(_Part, frozen=True, kw_only=True):
     """A chain (CAIP-2, eip155 alone), and its endpoints, of whose operators `agree` must name the same blocks.
 
-    An answer must be whole within `timeout_s` and `answer_bytes_max`.
+    An answer must be whole within `timeout_s` and `answer_bytes_max`. `receipts` is false for a chain whose receipts
+    have a form of their own, or endpoints that do not serve them: its events are then the operators' word.
     """
 
     chain: str
@@ -62,6 +63,7 @@ class ChainSource(_Part, frozen=True, kw_only=True):
     agree: int = QUORUM
     timeout_s: float = TIMEOUT_S
     answer_bytes_max: int = 16 << 20
+    receipts: bool = True
 
 
 class SourcesDocument(_Part, frozen=True, kw_only=True):

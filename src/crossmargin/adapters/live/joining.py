@@ -63,6 +63,11 @@ def _lines(vault: Vault, balance: Balance, reading: VaultReading) -> tuple[Holdi
     )
 
 
+def instances_of(held: Mapping[str, tuple[Holding, ...]]) -> tuple[str, ...]:
+    """The tokens of which somebody has any, by name."""
+    return tuple(sorted({line.instance for lines in held.values() for line in lines}))
+
+
 def book_alone(held: Mapping[str, tuple[Holding, ...]]) -> BookDocument:
     """A book of the collateral alone."""
     return BookDocument(accounts=tuple(Account(id=account, collateral=lines) for account, lines in held.items()))

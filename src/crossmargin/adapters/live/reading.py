@@ -13,7 +13,7 @@ from functools import partial
 
 from crossmargin.adapters.contracts.vault import balance_slot, vault_key, vault_movements
 from crossmargin.adapters.journals.store import JournalStore
-from crossmargin.adapters.live.sources import LiveChain, Vault, Way
+from crossmargin.adapters.live.sources import LiveChain, Sources, Vault, Way
 from crossmargin.adapters.networks.backend import ChainReader, Log
 from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, Reading, anchored, head_of, read_slots
 from crossmargin.adapters.networks.following import BLOCKS_MAX, Follower, Poll, Source, Told, first_journal
@@ -21,6 +21,7 @@ from crossmargin.adapters.networks.jsonrpc import JsonRpc
 from crossmargin.adapters.networks.rpc_reader import RpcReader
 from crossmargin.core.errors import InvalidInput, NotProved, UnreachableChain
 from crossmargin.core.finality import Health, Level, Trust
+from crossmargin.engine.plan import Progress
 from crossmargin.market.chains.agreement import Frozen
 from crossmargin.market.chains.blocks import Key, Movement
 from crossmargin.market.chains.health import Condition, condition, unexplained
@@ -65,7 +66,7 @@ class VaultReading:
 
     `anchor` is the final block that was agreed on, with the operators that name it; `reading` proves the balances in
     it, and is None where nothing is proven: `unproven` says why, `frozen` what was not agreed on. `refused` are
-    endpoints without a vote, or whose proof did not hold; `blocks` were learnt."""
+    endpoints without a vote, or whose proof did not hold; `blocks` were learnt. Of `asked` operators `agree` must."""
 
     vault: Vault
     journal: Journal
@@ -74,6 +75,8 @@ class VaultReading:
     balances: tuple[Balance, ...]
     blocks: int
     resumed: bool
+    agree: int
+    asked: int
     anchor: Anchor | None = None
     reading: Reading | None = None
     frozen: tuple[Frozen, ...] = ()
@@ -115,6 +118,16 @@ def _connection(way: Way, chain: LiveChain) -> JsonRpc:
     )
 
 
+def read_chains(sources: Sources, *, now_s: int, progress: Progress) -> tuple[VaultReading, ...]:
+    """Every vault of the sources, one after the other; raises as `read_vault` does."""
+    found: list[VaultReading] = []
+    for chain in sources.chains:
+        told = partial(progress, f"following {chain.chain}")
+        with reached(chain) as ways:
+            found += [read_vault(chain, vault, ways, now_s=now_s, told=told) for vault in chain.vaults]
+    return tuple(found)
+
+
 def read_vault(chain: LiveChain, vault: Vault, ways: Reached, *, now_s: int, told: Told) -> VaultReading:
     """What a vault holds for its owners at `now_s` (Unix); its journal goes on from where it stood.
 
@@ -127,6 +140,7 @@ def read_vault(chain: LiveChain, vault: Vault, ways: Reached, *, now_s: int, tol
         contract=vault.address,
         movements=_own_movements(vault),
         quorum=chain.agree,
+        receipts=chain.receipts,
     )
     resumed = vault.journal.exists()
     with JournalStore(vault.journal, partial(_first, source, vault, ways), subject=vault.subject) as store:
@@ -144,6 +158,8 @@ def read_vault(chain: LiveChain, vault: Vault, ways: Reached, *, now_s: int, tol
         balances=balances,
         blocks=blocks,
         resumed=resumed,
+        agree=chain.agree,
+        asked=len({way.operator for way in chain.ways}),
         anchor=poll.anchor,
         reading=reading,
         frozen=poll.frozen,

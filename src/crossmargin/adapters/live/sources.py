@@ -75,6 +75,7 @@ class LiveChain:
     ways: tuple[Way, ...]
     timeout_s: float
     answer_bytes_max: int
+    receipts: bool
     vaults: tuple[Vault, ...]
 
 
@@ -140,6 +141,7 @@ def _chain(
         ways=ways,
         timeout_s=source.timeout_s,
         answer_bytes_max=source.answer_bytes_max,
+        receipts=source.receipts,
         vaults=vaults,
     )
 

@@ -201,10 +201,14 @@ def book_document(account: str, home: Place, abroad: Place, known: Mapping[str, 
 
 def margined(book: BookDocument, chains: ChainsDocument, registry: Registry, *, time_s: int) -> MarginResult:
     """The ordinary margin of the desk at a time."""
-    document = msgspec.structs.replace(_market(), as_of=format_instant(time_s * 10**9), chains=chains)
-    snapshot = build_snapshot(document, registry=registry)
+    snapshot = build_snapshot(market_document(chains, time_s=time_s), registry=registry)
     assert snapshot.chains is not None, "the document states chains"
     return margin(build_book(book, now_ns=snapshot.time_ns, instances=snapshot.chains.assets), snapshot, _model())
+
+
+def market_document(chains: ChainsDocument, *, time_s: int) -> MarketDocument:
+    """The bundled market at a time, with the two chains."""
+    return msgspec.structs.replace(_market(), as_of=format_instant(time_s * 10**9), chains=chains)
 
 
 def account_of(result: MarginResult) -> AccountReport:

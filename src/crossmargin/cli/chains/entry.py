@@ -1,4 +1,4 @@
-"""The command `chains demo`, and its options."""
+"""The commands `chains read` and `chains demo`, and the options of the latter."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Annotated, Final
 import typer
 
 from crossmargin.cli.arguments import HtmlOption, JsonOption
+from crossmargin.cli.live.entry import read
 
-chains: Final = typer.Typer(name="chains", help="Run local chains with everything on them.")
+_HELP: Final = "Read vaults on live chains, or run local chains with everything on them."
+chains: Final = typer.Typer(name="chains", help=_HELP)
+chains.command()(read)
 
 
 class Backend(StrEnum):
@@ -23,7 +26,7 @@ class Backend(StrEnum):
 
 @chains.callback()
 def _chains() -> None:
-    """Run local chains with everything on them."""
+    """Read vaults on live chains, or run local chains with everything on them."""
 
 
 @chains.command()

@@ -16,8 +16,8 @@ from crossmargin.adapters.writing import write_text
 from crossmargin.cli.chains.desk import Sight
 from crossmargin.cli.chains.report import Attested, Withdrawal
 from crossmargin.cli.chains.stage import CHALLENGER, DEPOSITOR, HONEST, UNIT, WINDOW_S, Look, Side, Stage
-from crossmargin.cli.proving.report import verify_report
-from crossmargin.cli.proving.words import money, verify_command
+from crossmargin.cli.proving.report import verify_command, verify_report
+from crossmargin.cli.proving.words import money
 from crossmargin.engine.attest import attest
 from crossmargin.proofs.checking import Trusted, verify
 from crossmargin.proofs.claims import Claim

@@ -7,20 +7,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from crossmargin.adapters.files import read_book, read_market, read_model
+from crossmargin.adapters.documents import read_document
+from crossmargin.adapters.files import book_of, market_of, read_book, read_market, read_market_registry, read_model
+from crossmargin.adapters.live.backing import (
+    Backing,
+    backings_of,
+    check_backings,
+    claim_of,
+    read_proofs,
+    require_proven,
+    statement_with,
+)
+from crossmargin.adapters.live.joining import chain_states, holdings, instances_of, joined_book, joined_market
 from crossmargin.adapters.statements import read_secret, read_statement, statement_name, write_epoch
-from crossmargin.adapters.writing import write_text
+from crossmargin.adapters.writing import make_folder, write_text
 from crossmargin.cli.commands import Inputs
+from crossmargin.cli.live.command import look, now_of
 from crossmargin.cli.output import print_report, progress_bar
 from crossmargin.cli.proving.report import attest_report, verify_report
 from crossmargin.cli.proving.tables import attest_tables, verify_tables
 from crossmargin.core.errors import CrossmarginError, InvalidInput
+from crossmargin.core.instant import to_milliseconds
 from crossmargin.engine.attest import attest as attest_run
 from crossmargin.engine.margin import margin
 from crossmargin.engine.model import ModelDocument, in_force
+from crossmargin.engine.plan import Progress
+from crossmargin.market.document import MarketDocument
+from crossmargin.market.snapshot import Snapshot
+from crossmargin.portfolio.book import Book
+from crossmargin.portfolio.document import BookDocument
 from crossmargin.proofs.checking import Trusted
 from crossmargin.proofs.checking import verify as verify_statement
-from crossmargin.proofs.statement import head_digest, statement_of
+from crossmargin.proofs.statement import head_digest
 from crossmargin.proofs.typed_hash import Domain
 
 _VAULT: Final = "CHAIN:ADDRESS=INSTANCE@SLOT"
@@ -38,28 +56,56 @@ class Asked:
     attestor: str | None = None
 
 
-def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int, as_json: bool) -> None:
-    """Margin a book, commit to it, and write head and statements."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What statements show of chains: nothing, the `proofs` in a folder, or the `chains` of sources, read at a time."""
+
+    chains: Path | None = None
+    proofs: Path | None = None
+    at: str | None = None
+
+
+def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int, shown: Shown, as_json: bool) -> None:
+    """Margin a book, commit to it, and write head and statements, with the state proofs that are given or read."""
     hidden = read_secret(secret)
     with progress_bar() as progress:
-        snapshot = read_market(inputs.market, registry=inputs.registry)
+        book, snapshot, backings = _loaded(inputs, shown, progress)
         model = in_force(read_model(inputs.model), snapshot)
         if not isinstance(model, ModelDocument):
             raise InvalidInput(
                 "model", where="attest", value=inputs.model, limit="a model of scenarios", remedy="A rulebook has no R."
             )
-        book = read_book(inputs.book, market=snapshot, instruments=inputs.instruments)
         result = margin(book, snapshot, model, threads=threads, progress=progress)
-        made = attest_run(result, epoch=epoch, secret=hidden)
-    statements = [(statement_of(made, account), statement_name(account)) for account in made.accounts]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput(
-            "folder", where="--out", value=str(out), limit="a folder to write to", remedy=f"{error.strerror}."
-        ) from None
+        check_backings(backings, book.pools, as_of_ms=to_milliseconds(snapshot.time_ns))
+        made = attest_run(result, epoch=epoch, secret=hidden, claims=[claim_of(backing) for backing in backings])
+    statements = [(statement_with(made, account, backings), statement_name(account)) for account in made.accounts]
+    make_folder(out, where="--out")
     write_epoch(out, made.head, [statement for statement, _ in statements])
-    print_report(attest_report(made, statements), as_json=as_json, tables=attest_tables)
+    print_report(attest_report(made, statements, backings), as_json=as_json, tables=attest_tables)
+
+
+def _loaded(inputs: Inputs, shown: Shown, progress: Progress) -> tuple[Book, Snapshot, tuple[Backing, ...]]:
+    """Book, market, and the proofs of what is in vaults: none, those of a folder, or of live chains that are read now.
+
+    What is read now is joined to both files first."""
+    if shown.chains is not None and shown.proofs is not None:
+        raise InvalidInput(
+            "--chains", where="attest", value=str(shown.chains), limit="without --proofs", remedy="Give one of them."
+        )
+    if shown.chains is None:
+        backings = () if shown.proofs is None else read_proofs(shown.proofs)
+        snapshot = read_market(inputs.market, registry=inputs.registry)
+        return read_book(inputs.book, market=snapshot, instruments=inputs.instruments), snapshot, backings
+    registry = read_market_registry(inputs.market, registry=inputs.registry)
+    readings = look(shown.chains, registry, now_ns=now_of(shown.at), progress=progress)
+    require_proven(readings)
+    held = holdings(readings)
+    market = read_document(inputs.market, MarketDocument)
+    joined = joined_market(market, chain_states(readings), instances_of(held), where=str(inputs.market))
+    snapshot = market_of(joined, inputs.market, registry=inputs.registry)
+    book = joined_book(read_document(inputs.book, BookDocument), held, where=str(inputs.book))
+    made = book_of(book, inputs.book, market=snapshot, instruments=inputs.instruments)
+    return made, snapshot, backings_of(readings)
 
 
 def verify(path: Path, asked: Asked, *, as_json: bool, html: Path | None) -> bool:

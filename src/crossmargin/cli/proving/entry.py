@@ -15,6 +15,7 @@ from crossmargin.cli.arguments import (
     JsonOption,
     MarketOption,
     ModelOption,
+    ReadAtOption,
     RegistryOption,
 )
 
@@ -54,6 +55,15 @@ _SecretOption: TypeAlias = Annotated[
 ]
 
 
+_ChainsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--chains", help="Sources of live chains (`chains read`), read now: .toml or .json.", metavar="FILE"),
+]
+_ProofsOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--proofs", help="The folder that `chains read --out` wrote.", metavar="DIR")
+]
+
+
 @proving.command()
 def attest(
     book: BookArgument,
@@ -64,6 +74,9 @@ def attest(
     model: ModelOption = DEFAULT_MODEL,
     instruments: InstrumentsOption = None,
     registry: RegistryOption = None,
+    chains: _ChainsOption = None,
+    proofs: _ProofsOption = None,
+    at: ReadAtOption = None,
     threads: Annotated[int, typer.Option(min=1, help="Processors to use.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,13 +86,17 @@ def attest(
     rounding. Writes `head.json`, whose digest is what to publish and sign, and a file for each pool; give each account
     its own file only. The same secret gives the same statements again.
 
+    With `--chains` vaults are read first and joined to book and market; `--proofs` takes what `chains read --out` wrote
+    beside them. Statements then show by state proofs what vaults hold, and the epoch claims it for anyone to refute.
+
     Example: `crossmargin attest book.toml --market market.toml --secret-file secret.hex --out statements`
     """
     from crossmargin.cli.commands import Inputs
     from crossmargin.cli.proving import command
 
     inputs = Inputs(book=book, market=market, model=model, instruments=instruments, registry=registry)
-    command.attest(inputs, out=out, secret=secret, epoch=epoch, threads=threads, as_json=as_json)
+    shown = command.Shown(chains=chains, proofs=proofs, at=at)
+    command.attest(inputs, out=out, secret=secret, epoch=epoch, threads=threads, shown=shown, as_json=as_json)
 
 
 @proving.command()

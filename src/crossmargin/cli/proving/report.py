@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from crossmargin.proofs.checking import Check, Outcome, is_good
-from crossmargin.proofs.statement import Epoch, Statement, head_digest
+from crossmargin.adapters.live.backing import Backing, trusted_of
+from crossmargin.proofs.checking import Check, Outcome, Trusted, is_good
+from crossmargin.proofs.statement import Epoch, Statement, head_digest, hexed
 
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "inputs": ("the hashes of market, scenarios, model and book are hashes", "a hash is not written as one"),
@@ -65,7 +68,8 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatementRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One statement that was written."""
+    """One statement that was written; of its `lines` of collateral so many are `backed` by state proofs, and
+    `command` checks it against the blocks and vaults of these."""
 
     account: str
     file: str
@@ -73,10 +77,15 @@ class StatementRow(msgspec.Struct, frozen=True, kw_only=True):
     worst_loss: str
     worst_scenario: str
     collateral: str
+    lines: int
+    backed: int
+    command: str = ""
 
 
 class AttestReport(msgspec.Struct, frozen=True, kw_only=True):
-    """An epoch that was committed; `digest` is what to publish, amounts are as in `VerifyReport`."""
+    """An epoch that was committed; `digest` is what to publish, amounts are as in `VerifyReport`.
+
+    `claims` are what it says of chains' states."""
 
     epoch: int
     as_of_ms: int
@@ -84,6 +93,7 @@ class AttestReport(msgspec.Struct, frozen=True, kw_only=True):
     money_decimals: int
     rows: int
     scenarios: int
+    claims: int
     worst_loss_total: str
     collateral_total: str
     statements: tuple[StatementRow, ...]
@@ -112,9 +122,16 @@ def verify_report(statement: Statement, checks: Sequence[Check], digest: bytes) 
     )
 
 
-def attest_report(epoch: Epoch, statements: Sequence[tuple[Statement, str]]) -> AttestReport:
-    """An epoch and the files of its statements."""
+def attest_report(
+    epoch: Epoch, statements: Sequence[tuple[Statement, str]], backings: Sequence[Backing] = ()
+) -> AttestReport:
+    """An epoch, the files of its statements, and the proofs that these show."""
     head = epoch.head
+    digest = head_digest(head)
+    own: dict[str, list[Backing]] = {}
+    for backing in backings:
+        own.setdefault(backing.account, []).append(backing)
+    known = {account: replace(trusted_of(shown), head=digest) for account, shown in own.items()}
     rows = [
         StatementRow(
             account=statement.account,
@@ -123,20 +140,35 @@ def attest_report(epoch: Epoch, statements: Sequence[tuple[Statement, str]]) -> 
             worst_loss=statement.worst_loss,
             worst_scenario=statement.worst.label,
             collateral=statement.collateral,
+            lines=len(statement.lines),
+            backed=sum(line.source is not None for line in statement.lines),
+            command=verify_command(Path(file), known[statement.account]) if statement.account in known else "",
         )
         for statement, file in statements
     ]
     return AttestReport(
         epoch=head.epoch,
         as_of_ms=head.as_of_ms,
-        digest=head_digest(head).hex(),
+        digest=digest.hex(),
         money_decimals=head.money_decimals,
         rows=head.rows,
         scenarios=head.scenarios,
+        claims=head.claims,
         worst_loss_total=head.worst_loss_total,
         collateral_total=head.collateral_total,
         statements=tuple(rows),
     )
+
+
+def verify_command(file: Path, trusted: Trusted) -> str:
+    """The command that checks a file against what a stranger knows."""
+    domain, head = trusted.domain, [] if trusted.head is None else [f"--head {trusted.head.hex()}"]
+    signed = [] if domain.contract is None else [f"--attestor eip155:{domain.chain_id}:{hexed(domain.contract)}"]
+    options = [*head, *signed]
+    options += [f"--anchor {chain}={hexed(one)}" for chain, anchors in trusted.anchors.items() for one in anchors]
+    options += [f"--vault {vault}={held}@{slot}" for vault, (held, slot) in trusted.vaults.items()]
+    options += [f"--home {vault}={chain}" for vault, chain in trusted.homes.items()]
+    return " \\\n  ".join([f"crossmargin verify '{file}'", *options])
 
 
 def meaning(check: Check) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from crossmargin.cli.proving.report import AttestReport, VerifyReport
 from crossmargin.cli.wording import label_text, moment, named, trimmed
-from crossmargin.proofs.checking import Trusted
-from crossmargin.proofs.statement import hexed
 
 
 def money(quanta: str, decimals: int) -> str:
@@ -78,19 +74,22 @@ def published(report: AttestReport) -> tuple[str, ...]:
             f"{named(report.scenarios, 'scenario')}; integers and floats agree for every account."
         ),
         f"Publish the digest {report.digest}.",
+        *_shown(report),
         "Give each account its own file only: it opens positions, rows and salt.",
     )
 
 
-def verify_command(file: Path, trusted: Trusted) -> str:
-    """The command that checks a file against what a stranger knows."""
-    domain, head = trusted.domain, [] if trusted.head is None else [f"--head {trusted.head.hex()}"]
-    signed = [] if domain.contract is None else [f"--attestor eip155:{domain.chain_id}:{hexed(domain.contract)}"]
-    options = [*head, *signed]
-    options += [f"--anchor {chain}={hexed(one)}" for chain, anchors in trusted.anchors.items() for one in anchors]
-    options += [f"--vault {vault}={held}@{slot}" for vault, (held, slot) in trusted.vaults.items()]
-    options += [f"--home {vault}={chain}" for vault, chain in trusted.homes.items()]
-    return " \\\n  ".join([f"crossmargin verify '{file}'", *options])
+def _shown(report: AttestReport) -> tuple[str, ...]:
+    """What is claimed of chains, and how to check the first statement that shows some."""
+    if not report.claims:
+        return ()
+    lines, backed = sum(row.lines for row in report.statements), sum(row.backed for row in report.statements)
+    held = f"{backed} of {named(lines, 'line')} of collateral shown by state proofs"
+    found = [f"{named(report.claims, 'claim')} of what vaults hold, {held}."]
+    unnamed = [row.account for row in report.statements if row.command and not row.backed]
+    if unnamed:
+        found.append(f"No line of {', '.join(unnamed[:4])} is shown: the account does not bear its owner's name.")
+    return tuple(found)
 
 
 def trimmed_moment(as_of_ms: int) -> str:
