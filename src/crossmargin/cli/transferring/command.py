@@ -19,11 +19,11 @@ from crossmargin.cli.transferring.tables import transfer_tables
 from crossmargin.core import check
 from crossmargin.market.registry.registry import RegistryView
 from crossmargin.market.snapshot import Snapshot
+from crossmargin.market.transfers.buckets import Bucket, wait_s
 from crossmargin.market.transfers.build import TransferTable
+from crossmargin.market.transfers.cost import Conditions, TransferCosts, transfer_costs
 from crossmargin.optimize.transfers.arbitrage import band
-from crossmargin.optimize.transfers.buckets import Bucket, wait_s
 from crossmargin.optimize.transfers.choose import cheapest_in_time
-from crossmargin.optimize.transfers.cost import Conditions, TransferCosts, transfer_costs
 
 LADDER_USD: Final = np.logspace(3.0, 8.0, 51)  # Where an arbitrageur may trade: 1,000 to 100 million USD.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from crossmargin.market.transfers.cost import PARTS, TransferCosts
 from crossmargin.optimize.transfers.arbitrage import Band
 from crossmargin.optimize.transfers.choose import Choice, Verdict
-from crossmargin.optimize.transfers.cost import PARTS, TransferCosts
 
 
 class RouteRow(msgspec.Struct, frozen=True, kw_only=True):

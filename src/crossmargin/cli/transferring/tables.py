@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from crossmargin.cli.table_parts import Row, Sheet, prose, table
 from crossmargin.cli.transferring.report import RouteRow, TransferReport
 from crossmargin.cli.wording import Column, chain_name, percent, quantity, usd
-from crossmargin.optimize.transfers.cost import PARTS
+from crossmargin.market.transfers.cost import PARTS
 
 
 def transfer_tables(report: TransferReport) -> RenderableType:

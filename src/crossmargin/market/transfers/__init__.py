@@ -1,1 +1,1 @@
-"""How value gets from one chain to another, as data: routes, their fees and times, and what gas costs."""
+"""How value gets from one chain to another: routes, their fees, gas and rate limits, and what a transfer costs and takes."""

@@ -1,1 +1,1 @@
-"""What it costs and how long it takes to bring value where it is needed, and which way to take."""
+"""Which way to take, and what prices on two chains can differ by while nobody gains by closing it."""

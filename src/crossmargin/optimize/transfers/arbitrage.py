@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossmargin.core.errors import InvalidInput
-from crossmargin.optimize.transfers.cost import TransferCosts
+from crossmargin.market.transfers.cost import TransferCosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from crossmargin.core import check
 from crossmargin.core.arrays import BoolArray, FloatArray
-from crossmargin.optimize.transfers.cost import TransferCosts
+from crossmargin.market.transfers.cost import TransferCosts
 
 Verdict = Literal["taken", "dearer", "late", "rate limit"]
 

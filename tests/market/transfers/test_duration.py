@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.optimize.transfers.duration import Duration, chance_by, log_sd, mean_s, quantile_s
+from crossmargin.market.transfers.duration import Duration, chance_by, log_sd, mean_s, quantile_s
 from spec import transfers as spec
 
 figures = st.tuples(st.floats(1.0, 1e6), st.floats(0.0, 1.5), st.floats(0.0, 0.3), st.floats(0.0, 1e6))

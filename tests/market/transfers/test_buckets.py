@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crossmargin.core.errors import InvalidInput
 from crossmargin.core.instant import SECOND_NS
-from crossmargin.optimize.transfers.buckets import Bucket, available, messages, take, wait_s
+from crossmargin.market.transfers.buckets import Bucket, available, messages, take, wait_s
 from spec import transfers as spec
 
 rates = st.fractions(min_value=0, max_value=50, max_denominator=60)

@@ -22,7 +22,7 @@ from crossmargin.market.registry.document import Finality
 from crossmargin.market.registry.registry import RegistryView
 from crossmargin.market.transfers.build import YEAR_S, TransferTable, fee_between
 from crossmargin.market.transfers.document import GasPrice, Route
-from crossmargin.optimize.transfers.duration import Duration, chance_by, log_sd, mean_s, quantile_s
+from crossmargin.market.transfers.duration import Duration, chance_by, log_sd, mean_s, quantile_s
 
 GWEI: Final = 1e-9
 BP: Final = 1e-4
