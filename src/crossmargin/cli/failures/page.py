@@ -37,7 +37,6 @@ from crossmargin.cli.report.svg import Markup, element, join
 from crossmargin.cli.rulebooks.ruling import partial_line
 from crossmargin.cli.wording import Column, named, usd
 from crossmargin.engine.failures.reports import FailureReport, FailureReports
-from crossmargin.scenarios.failures.severity import Severity
 
 BARS_SHOWN = 15
 
@@ -79,17 +78,17 @@ def _tiles(report: FailureReport) -> Markup:
 def _events(reports: FailureReports) -> Markup:
     plain, other = reports.as_it_is, reports.bridged
     drawn = [_bars(plain, "Largest losses, as it is")]
-    parts = [_table(f"All events, {severity_words(reports.severity)}", plain, reports.severity)]
+    parts = [_table(f"All events, {severity_words(reports.severity)}", plain)]
     if other is not None:
         drawn.append(_bars(other, f"With {bridge_words(other)}"))
         title = f"All events with {bridge_words(other)}, {severity_words(reports.severity)}"
-        parts.append(_table(title, other, reports.severity))
+        parts.append(_table(title, other))
     return join((grid(*drawn), *parts, element("p", " ".join(notes(reports)), class_="note")))
 
 
-def _table(title: str, report: FailureReport, severity: Severity) -> Markup:
+def _table(title: str, report: FailureReport) -> Markup:
     """The events with their ids and names in one column."""
-    columns, rows = event_rows(report, severity)
+    columns, rows = event_rows(report)
     return card(table(title, [columns[0], *columns[2:]], [[f"{row[0]} {row[1]}", *row[2:]] for row in rows]))
 
 

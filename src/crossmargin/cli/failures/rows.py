@@ -7,30 +7,40 @@ from typing import Final, TypeAlias
 from crossmargin.cli.failures.words import duration, follows, is_held, notices
 from crossmargin.cli.wording import Column, compact, percent, usd
 from crossmargin.engine.failures.reports import FailureLine, FailureReport, SalesLine
-from crossmargin.scenarios.failures.severity import Severity
 
 Texts: TypeAlias = list[list[str]]
 COINS_SHOWN: Final = 3
 
 
-def event_rows(report: FailureReport, severity: Severity) -> tuple[list[Column], Texts]:
+def event_rows(report: FailureReport) -> tuple[list[Column], Texts]:
     """One row for each event that touches the book: its loss, what forced sales add, and what follows.
 
     The loss at another end of what was reported stands where it is another."""
-    has_sales = any(line.sales is not None for line in report.events)
-    heads = [*(["low end"] if severity != "low" else []), "loss USD", *(["high end"] if severity != "high" else [])]
-    heads += [*(["sales add"] if has_sales else []), "unavailable", "requirement"]
-    columns = [Column("event", words=True), Column("", words=True), *map(Column, heads)]
+    held = [line for line in report.events if is_held(line)]
+    has_low, has_high, has_sales = (
+        any(line.low.loss_usd != line.loss_usd for line in held),
+        any(line.high.loss_usd != line.loss_usd for line in held),
+        any(line.sales is not None for line in held),
+    )
+    heads = [*_if(has_low, "low end"), "loss USD", *_if(has_high, "high end"), *_if(has_sales, "sales add")]
+    columns = [
+        Column("event", words=True),
+        Column("", words=True),
+        *map(Column, (*heads, "unavailable", "requirement")),
+    ]
     columns += [Column("follows", words=True), Column("noticed by", words=True)]
     rows = []
-    for line in filter(is_held, report.events):
-        figures = [_end(line, line.low.loss_usd)] if severity != "low" else []
-        figures += [usd(line.loss_usd)]
-        figures += [_end(line, line.high.loss_usd)] if severity != "high" else []
-        figures += [usd(line.sales.loss_usd) if line.sales else ""] if has_sales else []
+    for line in held:
+        figures = [*_if(has_low, _end(line, line.low.loss_usd)), usd(line.loss_usd)]
+        figures += _if(has_high, _end(line, line.high.loss_usd))
+        figures += _if(has_sales, usd(line.sales.loss_usd) if line.sales else "")
         figures += [usd(line.unavailable_usd), usd(line.requirement_usd)]
         rows.append([line.id, line.label, *figures, follows(line), notices(line)])
     return columns, rows
+
+
+def _if(wanted: bool, text: str) -> list[str]:
+    return [text] if wanted else []
 
 
 def _end(line: FailureLine, loss_usd: float) -> str:

@@ -44,7 +44,7 @@ def failure_tables(reports: FailureReports) -> RenderableType:
 def _events(report: FailureReport, severity: Severity, *, share: bool = False) -> Iterator[RenderableType]:
     """The events, and what becomes of those that force sales; the title says the share behind one bridge."""
     behind = f" with {bridge_words(report)}" if share else ""
-    yield table(f"Failures{behind}, {severity_words(severity)}", *event_rows(report, severity))
+    yield table(f"Failures{behind}, {severity_words(severity)}", *event_rows(report))
     columns, rows = sales_rows(report)
     if rows:
         yield table(f"Forced sales{behind}, until nothing moves, USD", columns, rows)

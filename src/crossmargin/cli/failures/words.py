@@ -95,6 +95,15 @@ def bridge_words(report: FailureReport) -> str:
     return f"{percent(report.bridged_share)} behind {report.largest_bridge}"
 
 
+def most_words(loss_usd: float, name: str) -> str:
+    """What forced sales add at most, and to which event.
+
+    >>> most_words(29_128.4, "X1"), most_words(-2_770.0, "C02")
+    ('at most 29,128 USD, to X1', 'to no loss')
+    """
+    return f"at most {usd(loss_usd)} USD, to {name}" if loss_usd > 0.0 else "to no loss"
+
+
 def verdicts(report: FailureReport) -> tuple[str, ...]:
     """What stands out: the worst event, what nobody notices, and who is liquidated."""
     if not report.events:
@@ -106,11 +115,9 @@ def verdicts(report: FailureReport) -> tuple[str, ...]:
         reasons = dict.fromkeys(f.words for e in blind for f in e.findings if f.detector == "supply invariant")
         why = f" ({'; '.join(reasons)})" if reasons else ""
         said.append(f"Nothing notices {', '.join(e.id for e in blind)} while it lasts{why}.")
-    sold = [e for e in report.events if e.sales is not None]
-    if sold:
-        most = max(sold, key=lambda e: e.sales.loss_usd if e.sales else 0.0)
-        assert most.sales is not None, "only events that force sales were kept"
-        said.append(f"Forced sales add most to {most.id}: {usd(most.sales.loss_usd)} USD.")
+    added = max(((e.sales.loss_usd, e.id) for e in report.events if e.sales is not None), default=None)
+    if added is not None:
+        said.append(f"Forced sales add {most_words(*added)}.")
     gone = [f"{e.id} ({e.liquidations})" for e in report.events if e.liquidations]
     said.append(f"Liquidations follow from {', '.join(gone)}." if gone else "No event brings about a liquidation.")
     return tuple(said)
