@@ -94,10 +94,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What is known beside the balances: how far the bridge is backed, and how its token trades."""
+    """What is known beside the balances: how far the bridge is backed, and how its token trades by either clock."""
 
     backing: float = 1.0
     market_ratio: float = 1.0
+    held_ratio: float = 1.0
     peg: PegName = "normal"
 
 
@@ -176,6 +177,7 @@ def chains_document(home: Place, abroad: Place, known: Mapping[str, Known], sigh
                 instance=abroad.instance,
                 liquidity_usd=_LIQUIDITY_USD,
                 market_ratio=sight.market_ratio,
+                held_ratio=sight.held_ratio,
                 peg=sight.peg,
             ),
         ),

@@ -16,7 +16,7 @@ from crossmargin.cli.wording import percent
 from crossmargin.core.instant import SECOND_NS
 from crossmargin.market.chains.agreement import Frozen
 from crossmargin.market.oracles.document import PegRules
-from crossmargin.market.oracles.peg import PegReading, PegState, PegTrack, observe_peg
+from crossmargin.market.oracles.peg import PegReading, PegState, PegTrack, credit, observe_peg
 from crossmargin.market.representations.document import PegName
 from crossmargin.proofs.state import mapping_slot
 
@@ -42,19 +42,31 @@ class Watch:
     stage: Stage
     track: PegTrack
 
-    def over(self, seconds: float, deviation: float, *, backed: bool = True) -> PegName:
-        """Readings of a minute each, until so many seconds have passed on both chains."""
+    def over(self, seconds: float, deviation: float, *, backed: bool = True) -> Sight:
+        """Readings of a minute each, until so many seconds have passed on both chains, and what the last leaves."""
         begin_s = self.stage.now_s
         self.stage.settle(int(seconds))
         for at_s in range(begin_s, self.stage.now_s, _LOOK_S):
-            self.read(at_s, deviation, backed=backed)
-        return PEGS[self.track.state]
+            self._read(at_s, deviation, backed=backed)
+        return self._sight(deviation, 1.0)
 
-    def read(self, at_s: int, deviation: float, *, backed: bool = True) -> PegName:
-        """One reading."""
+    def now(self, deviation: float, *, backing: float) -> Sight:
+        """One reading, and what it leaves."""
+        self._read(self.stage.now_s, deviation, backed=backing >= 1.0)
+        return self._sight(deviation, backing)
+
+    def _read(self, at_s: int, deviation: float, *, backed: bool) -> None:
         reading = PegReading(time_ns=at_s * SECOND_NS, deviation=deviation, supply_backed=backed)
         self.track = observe_peg(self.track, reading, RULES)
-        return PEGS[self.track.state]
+
+    def _sight(self, deviation: float, backing: float) -> Sight:
+        left, ratio = credit(self.track, RULES, now_ns=self.stage.now_s * SECOND_NS), 1.0 + deviation
+        return Sight(
+            backing=min(backing, 1.0),
+            market_ratio=ratio,
+            held_ratio=ratio * left.existing_share,
+            peg=PEGS[self.track.state],
+        )
 
 
 def drained(stage: Stage) -> Break:
@@ -76,9 +88,8 @@ def drained(stage: Stage) -> Break:
 def _backed(stage: Stage, watch: Watch, what: str, seen: str) -> Moment:
     """A look at lockbox and supply, both proven, and the margin that follows."""
     locked, supply = locked_and_supplied(stage)
-    peg = watch.read(stage.now_s, 0.0, backed=locked >= supply)
     proof = f"{locked:,.0f} locked, {supply:,.0f} issued" + (f": {seen}" if seen else "")
-    return moment(stage, what, proof, Sight(backing=min(locked / supply, 1.0), peg=peg))
+    return moment(stage, what, proof, watch.now(0.0, backing=locked / supply))
 
 
 def locked_and_supplied(stage: Stage) -> tuple[float, float]:
@@ -101,11 +112,11 @@ def depegged(stage: Stage) -> Break:
     stage.settle()
     moments = [moment(stage, "before", "")]
     for deviation, rule in ((_STRESSED, RULES.stress), (_BROKEN, RULES.broken)):
-        peg = watch.over(rule.duration_s + 2 * _LOOK_S, deviation)
+        sight = watch.over(rule.duration_s + 2 * _LOOK_S, deviation)
         what = f"{percent(-deviation)} below for {rule.duration_s / 60:.0f} minutes"
-        moments.append(moment(stage, what, f"peg {peg}", Sight(market_ratio=1.0 + deviation, peg=peg)))
-    peg = watch.over(RULES.stress.duration_s, 0.0)
-    moments.append(moment(stage, "back at par", f"peg still {peg}", Sight(peg=peg)))
-    peg = watch.over(RULES.broken.duration_s * RULES.hysteresis, 0.0)
-    moments.append(moment(stage, "hours later", f"peg {peg}", Sight(peg=peg)))
+        moments.append(moment(stage, what, f"peg {sight.peg}", sight))
+    sight = watch.over(RULES.stress.duration_s, 0.0)
+    moments.append(moment(stage, "back at par", f"peg still {sight.peg}", sight))
+    sight = watch.over(RULES.broken.duration_s * RULES.hysteresis, 0.0)
+    moments.append(moment(stage, "hours later", f"peg {sight.peg}", sight))
     return Break(id="depeg", title="The bridged token loses its peg", moments=tuple(moments))

@@ -148,5 +148,5 @@ def _refused(report: DemoReport) -> tuple[str, ...]:
 def _broken(report: DemoReport) -> tuple[str, ...]:
     return (
         f"{named(len(report.breaks), 'failure')}, one after the other, each read from the chains as before.",
-        "Figures and status are those for new risk: a quarantine stops it at once, and is no reason to sell.",
+        "Figures are those for new risk, which a quarantine stops at once; the status liquidates by what stands.",
     )

@@ -137,7 +137,8 @@ def _checked_instance(x: InstanceState, where: str) -> InstanceState:
     if x.market_ratio is not None:
         check.within(x.market_ratio, "market_ratio", 0.0, 1e3, where=where)
     if x.held_ratio is not None:
-        check.within(x.held_ratio, "held_ratio", x.market_ratio or 0.0, 1e3, where=where)
+        least = 0.0 if x.market_ratio is None or x.peg == "broken" else x.market_ratio
+        check.within(x.held_ratio, "held_ratio", least, 1e3, where=where)
     if x.transfer is not None:
         _check_transfer(x.transfer, f"{where}.transfer")
     return msgspec.structs.replace(x, instance=str(parse_asset(x.instance, where=where)))

@@ -51,7 +51,7 @@ class InstanceState(_Part, frozen=True, kw_only=True):
 
     `market_ratio` is its own price over that of what it stands for; it must be said of what came over a bridge.
     `held_ratio` is the same for risk that was taken before, where settled prices differ from those of new risk: never
-    below `market_ratio`, and less what a broken peg has run off. Without it a broken peg leaves nothing there either.
+    below `market_ratio` but for what a broken peg has run off. Without it a broken peg leaves nothing there either.
     `liquidity_usd` is what is proven to be sold without moving that price, `peg` its state over time.
     """
 
