@@ -111,10 +111,9 @@ def recognise_tokens(
 ) -> list[float]:
     """What each token of a pool counts for; a debt counts in full. `other` is the rest of the pool's equity."""
     value = [before_caps(t, bridges, rules, held=held) for t in tokens]
-    unproved = [t.trust == "L1" for t in tokens]
     for chain in {t.chain for t in tokens}:
-        here = [u and t.chain == chain for t, u in zip(tokens, unproved, strict=True)]
-        value = _within(value, here, rules["unproved_cap_usd"])
+        for trust, cap in (("L1", "unproved_cap_usd"), ("L2", "unanchored_cap_usd")):
+            value = _within(value, [(t.trust, t.chain) == (trust, chain) for t in tokens], rules[cap])
     for name in {t.name for t in tokens}:
         here = [t.name == name for t in tokens]
         value = _within(value, here, next(t.cap_usd for t in tokens if t.name == name))

@@ -95,7 +95,9 @@ def test_trust_decides_what_a_balance_may_do():
     assert counted(USDC_ROLLUP, trust="L0") == 0.0
     assert counted(USDC_ROLLUP, trust="L1") == pytest.approx(1000.0)
     assert counted(USDC_ROLLUP, amount=250_000.0, trust="L1") == pytest.approx(100_000.0)
-    assert counted(USDC_ROLLUP, amount=250_000.0, trust="L3") == pytest.approx(250_000.0)
+    assert counted(USDC_ROLLUP, amount=250_000.0, trust="L2") == pytest.approx(250_000.0)
+    assert counted(USDC_ROLLUP, amount=25e6, trust="L2") == pytest.approx(10e6)
+    assert counted(USDC_ROLLUP, amount=25e6, trust="L3") == pytest.approx(25e6)
 
 
 def test_credits_count_when_final_and_debts_when_seen():

@@ -51,7 +51,7 @@ SAID = st.fixed_dictionaries(
 HELD = st.lists(
     st.tuples(
         st.sampled_from([USDC, *BEHIND]),
-        st.floats(-1e5, 1e6),
+        st.floats(-1e5, 1e6) | st.floats(8e6, 2e7),
         st.sampled_from(["seen", "included", "safe", "final", "final", "settled"]),
         st.sampled_from(["L0", "L1", "L2", "L3"]),
     ),

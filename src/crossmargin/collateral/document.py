@@ -35,8 +35,9 @@ class TokenHaircuts(_Part, frozen=True, kw_only=True):
     Over each bridge behind a token: `issuer_bridge` where the issuer burns and mints its own, else `three_verifiers`
     (or more) or `two_verifiers`; behind one verifier nothing counts. `stress_factor` multiplies haircuts while the peg
     is in stress. Of credits that are not final counts (1 − `lost_*`) of the amount, the chance that one of that level
-    is never final, and of all on a chain no more than `fast_share` of what is final there. What several nodes say
-    without a proof (L1) counts up to `unproved_cap_usd` on each chain.
+    is never final, and of all on a chain no more than `fast_share` of what is final there. On each chain what several
+    nodes say without a proof (L1) counts up to `unproved_cap_usd`, and what is proven under a header that nothing
+    anchors (L2) up to `unanchored_cap_usd`.
     Defaults of 2026-11-22, this project's: Multichain's holders lost 78 % in July 2023, one verifier let unbacked
     tokens out in April 2026; the fast share is the idea of Circle's allowance for fast transfers.
     """
@@ -50,6 +51,7 @@ class TokenHaircuts(_Part, frozen=True, kw_only=True):
     lost_safe: float = 0.01
     fast_share: float = 0.02
     unproved_cap_usd: float = 100_000.0
+    unanchored_cap_usd: float = 10_000_000.0
 
 
 class Collateral(_Part, frozen=True, kw_only=True):

@@ -256,13 +256,12 @@ def check_rules(rules: Collateral, *, where: str) -> None:
 
 def _check_tokens(rules: TokenHaircuts, where: str) -> None:
     check.within(rules.stress_factor, "stress factor", 1.0, 1e3, where=where)
-    check.within(rules.unproved_cap_usd, "unproved_cap_usd", 0.0, 1e15, where=where)
     rising = (
         ("issuer_bridge", "three_verifiers", "two_verifiers"),
         ("lost_safe", "lost_included", "lost_seen"),
     )
-    for names in rising:
+    for names, most in (*((names, 1.0) for names in rising), (("unproved_cap_usd", "unanchored_cap_usd"), 1e15)):
         floor = 0.0
         for name in names:
-            floor = check.within(getattr(rules, name), name, floor, 1.0, where=where)
+            floor = check.within(getattr(rules, name), name, floor, most, where=where)
     check.within(rules.fast_share, "fast share", 0.0, 1.0, where=where)

@@ -14,6 +14,7 @@ import numpy as np
 from crossmargin.collateral.document import TokenHaircuts
 from crossmargin.collateral.tokens import Reason, Tokens
 from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, tally
+from crossmargin.core.finality import Trust
 
 PARTS: Final = ("peg", "backing", "finality", "liquidity")
 
@@ -78,10 +79,15 @@ def token_haircuts(
 
 
 def registry_caps(steps: Steps, pool: IndexArray, known: Tokens, row: IndexArray, rules: TokenHaircuts) -> None:
-    """Unproved balances by chain, then each token by its ramp and liquidity."""
-    unproved = known.unproved[row]
-    share = _share(np.where(unproved, steps.value, 0.0), _keys(pool, known.chain[row]), rules.unproved_cap_usd)
-    steps.take(np.where(unproved, steps.value * share, steps.value), "finality", refused=True, why=Reason.UNPROVED_CAP)
+    """Balances without a proof or an anchor by chain, then each token by its ramp and liquidity."""
+    by_chain = _keys(pool, known.chain[row])
+    for trust, most, why in (
+        (Trust.L1, rules.unproved_cap_usd, Reason.UNPROVED_CAP),
+        (Trust.L2, rules.unanchored_cap_usd, Reason.UNANCHORED_CAP),
+    ):
+        mine = known.trust[row] == trust
+        share = _share(np.where(mine, steps.value, 0.0), by_chain, most)
+        steps.take(np.where(mine, steps.value * share, steps.value), "finality", refused=True, why=why)
     share = _share(steps.value, _keys(pool, known.instance[row]), known.cap_usd[row])
     steps.take(steps.value * share, "liquidity", refused=True, why=Reason.RAMP)
 

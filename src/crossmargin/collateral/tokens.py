@@ -38,6 +38,7 @@ class Reason(IntFlag):
     RAMP = 16384
     CAP = 32768
     BRIDGE_CAP = 65536
+    UNANCHORED_CAP = 131072
 
 
 NONE: Final = -1
@@ -57,9 +58,9 @@ class Tokens:
     nothing counts; those marked `inside` are for collateral inside the scenarios, without what these move; `stressed`
     and `broken` pegs; `lost` the chance that a pending credit is never final, 0 from FINAL on; `pending`; `fast`
     whether its chain and peg let a pending credit count; `quarantined` on a forked chain or known by one node alone;
-    `halt_haircut`; `unproved` known by several nodes without a proof; `cap_usd` by registry, of the stock of `instance`
-    (a code, −1 for none); `chain` a code; `behind` [instrument, bridge] of `bridges`, whose `bridge_share` of equity
-    may stand behind each; `reason` bits of `Reason` that hold for any amount.
+    `halt_haircut`; `trust` by which a balance is known, as in `core.finality.Trust`; `cap_usd` by registry, of the stock
+    of `instance` (a code, −1 for none); `chain` a code; `behind` [instrument, bridge] of `bridges`, whose
+    `bridge_share` of equity may stand behind each; `reason` bits of `Reason` that hold for any amount.
     """
 
     backing: FloatArray
@@ -74,7 +75,7 @@ class Tokens:
     quarantined: BoolArray
     halt_haircut: FloatArray
     halt_haircut_inside: FloatArray
-    unproved: BoolArray
+    trust: IndexArray
     cap_usd: FloatArray
     instance: IndexArray
     chain: IndexArray
@@ -111,7 +112,7 @@ class _Row:
     quarantined: bool = False
     halt_haircut: float = 0.0
     halt_haircut_inside: float = 0.0
-    unproved: bool = False
+    trust: int = int(Trust.L4)
     cap_usd: float = np.inf
     instance: int = NONE
     chain: int = NONE
@@ -157,8 +158,8 @@ def tokens_of(
         chain = known.get(terms.chain, NONE) if isinstance(terms, Spot) else NONE
         rows.append((found, chain))
     columns = {f.name: [getattr(row, f.name) for row, _ in rows] for f in fields(_Row) if f.name != "chain"}
-    dtypes = {"instance": np.int32, "reason": np.int32}
-    flags = ("stressed", "broken", "pending", "fast", "quarantined", "unproved")
+    dtypes = {"instance": np.int32, "reason": np.int32, "trust": np.int32}
+    flags = ("stressed", "broken", "pending", "fast", "quarantined")
     return Tokens(
         **{
             name: frozen(column, np.bool_ if name in flags else dtypes.get(name, np.float64))
@@ -215,7 +216,7 @@ def _token(
         quarantined=on_chain.quarantined or trust == Trust.L0,
         halt_haircut=on_chain.halt_haircut,
         halt_haircut_inside=on_chain.halt_haircut_inside,
-        unproved=trust == Trust.L1,
+        trust=int(trust),
         cap_usd=chains.registry.cap_usd(token.instance, proven_liquidity_usd=state.liquidity_usd),
         instance=code,
         reason=int(reason),

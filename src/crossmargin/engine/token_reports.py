@@ -28,6 +28,7 @@ REASONS: Final[dict[Reason, str]] = {
     Reason.PEG_BROKEN: "its peg is broken",
     Reason.UNPROVED: "one node alone says that it is there",
     Reason.UNPROVED_CAP: "more than counts without a proof",
+    Reason.UNANCHORED_CAP: "more than counts under a header that nothing anchors",
     Reason.NOT_FINAL: "it is not final yet",
     Reason.LAGGING: "its chain is late with final blocks",
     Reason.HALTED: "its chain has halted",
