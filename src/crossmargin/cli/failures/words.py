@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from crossmargin.cli.rulebooks.ruling import ruling_words
-from crossmargin.cli.wording import named, percent, trimmed, usd
-from crossmargin.engine.failures.reports import FailureLine, FailureReport, FailureReports
+from crossmargin.cli.wording import compact, named, percent, trimmed, usd
+from crossmargin.engine.failures.reports import FailureLine, FailureReport, FailureReports, SalesLine
 from crossmargin.scenarios.failures.severity import Severity
 
 
@@ -48,10 +48,15 @@ def follows(line: FailureLine) -> str:
         return "not held"
     counts = (("low", line.low.liquidations), ("high", line.high.liquidations))
     other = "".join(f" ({n} at the {end} end)" for end, n in counts if n != line.totals.liquidations)
-    if line.liquidations:
-        by_sales = " by sales" if line.liquidations > line.totals.liquidations else ""
-        return f"{named(line.liquidations, 'liquidation')}{by_sales}{other}"
-    return f"{_called(line)}{other}"
+    by_sales = " by sales" if line.liquidations > line.totals.liquidations else ""
+    said = f"{named(line.liquidations, 'liquidation')}{by_sales}" if line.liquidations else _called(line)
+    return f"{said}{other}{_sold(line.sales) if line.sales else ''}"
+
+
+def _sold(sales: SalesLine) -> str:
+    """Who of the book must sell, and what all sellers leave unpaid."""
+    mine = sum(one.first_s is not None for one in sales.book)
+    return f"; {mine:,} of {len(sales.book):,} must sell, debts {compact(sales.deficit_usd)}"
 
 
 def _called(line: FailureLine) -> str:

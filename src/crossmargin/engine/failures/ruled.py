@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,8 @@ from crossmargin.engine.ruled.versions import scaled
 from crossmargin.engine.variants import account_at
 from crossmargin.engine.verdict import status_name
 from crossmargin.margin.exposure import sensitivities
-from crossmargin.margin.rulebooks.rulebook import RuleResult
 from crossmargin.market.snapshot import bump
-from crossmargin.portfolio.book import Book, Lines
+from crossmargin.portfolio.book import Book, Lines, part
 
 _TOKENS: Final = (
     "A rulebook sees the asset of a token, not its chain or bridge: what an event takes of a line of collateral, or "
@@ -50,16 +49,17 @@ class RuledDesk:
     ground: Footing
     model: RulebookModel
     base: RuledMargin
-    entered: Book
+    entered: tuple[Book, ...]
     taken: _Taken
-    kept: dict[tuple[int, tuple[tuple[str, float], ...], bytes], RuleResult] = field(default_factory=dict)
+    kept: dict[tuple[int, tuple[tuple[str, float], ...], bytes], _Answer] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ground: Footing, model: RulebookModel) -> RuledDesk:
         """The desk before anything fails; raises what `ruled_margin` raises."""
         base = ruled_margin(ground.unbridged, ground.market, model)
         entered = dealt_at_marks(ground.unbridged, ground.market)
-        return cls(ground=ground, model=base.model, base=base, entered=entered, taken=_taken(ground, base))
+        alone = tuple(part(entered, row, row + 1) for row in range(len(entered.accounts)))
+        return cls(ground=ground, model=base.model, base=base, entered=alone, taken=_taken(ground, base))
 
     @property
     def provenance(self) -> Provenance:
@@ -97,13 +97,11 @@ class RuledDesk:
 
     def _recognised(self) -> FloatArray:
         """What each line of collateral counts for: the rise of equity with it, after those before it [holding]."""
-        book = self.ground.book
-        account, found = book.pool_account[book.holdings.owner], np.zeros(len(book.holdings))
-        for row in range(len(book.accounts)):
-            mine = np.flatnonzero((account == row) & self.taken.holdings)
-            steps = [np.isin(np.arange(len(found)), mine[:n]).astype(np.float64) for n in range(len(mine) + 1)]
-            found[mine] = np.diff([self._asked(row, {}, step).equity_usd for step in steps])
-        return found
+        found = []
+        for row, alone in enumerate(self.entered):
+            steps = np.tri(len(alone.holdings) + 1, len(alone.holdings), -1)
+            found.append(np.diff([self._asked(row, {}, step).equity_usd for step in steps]))
+        return np.concatenate([np.zeros(0), *found])
 
     def losses(self, found: Sequence[Consequences]) -> tuple[FloatArray, FloatArray]:
         """As `Desk.losses`, of what the rulebook takes, like the equity beside it."""
@@ -133,7 +131,7 @@ class RuledDesk:
             status="restricted" if status == "healthy" and short > 0.0 else status,
         )
 
-    def _after(self, row: int, moves: Mapping[str, float], usable: FloatArray) -> RuleResult:
+    def _after(self, row: int, moves: Mapping[str, float], usable: FloatArray) -> _Answer:
         """The answer for an account in the market after `moves`, with so much of what it holds [holding] as is `usable`
         and backed; what it owes stays."""
         asset, _ = snapshot_moves(self.ground.market, {f: x for f, x in moves.items() if not f.startswith(_BY_LINE)})
@@ -142,16 +140,31 @@ class RuledDesk:
             kind, _, bridge = factor.partition(":")
             if kind == "backing":
                 left[self.ground.behind(bridge)] *= 1.0 + x
-        owed = self.ground.book.holdings.quantity < 0.0
-        return self._asked(row, {f: x for f, x in asset.items() if x}, np.where(owed, 1.0, left))
+        owed, mine = self.ground.book.holdings.quantity < 0.0, _lines_of(self.ground.book, row)
+        return self._asked(row, {f: x for f, x in asset.items() if x}, np.where(owed, 1.0, left)[mine])
 
-    def _asked(self, row: int, moves: Mapping[str, float], part: FloatArray) -> RuleResult:
-        """The answer for an account in a moved market with a `part` [holding] of its collateral."""
-        key = (row, tuple(sorted(moves.items())), part.tobytes())
+    def _asked(self, row: int, moves: Mapping[str, float], usable: FloatArray) -> _Answer:
+        """The answer for an account in a moved market with so much of each line of its collateral [line]."""
+        key = (row, tuple(sorted(moves.items())), usable.tobytes())
         if key not in self.kept:
-            alone = account_at(scaled(self.entered, holdings=part), row)
-            self.kept[key] = self.model.evaluate(alone, bump(self.ground.market, moves))
+            alone = account_at(scaled(self.entered[row], holdings=usable), 0)
+            found = self.model.evaluate(alone, bump(self.ground.market, moves))
+            self.kept[key] = _Answer(found.equity_usd, found.initial_usd, found.maintenance_usd)
         return self.kept[key]
+
+
+class _Answer(NamedTuple):
+    """The figures of a rulebook's answer that are kept, for there is one for each account, event and clock."""
+
+    equity_usd: float
+    initial_usd: float
+    maintenance_usd: float
+
+
+def _lines_of(book: Book, row: int) -> slice:
+    """The lines of collateral of an account, which stand together."""
+    first, last = book.holdings.ptr[np.searchsorted(book.pool_account, [row, row + 1])]
+    return slice(int(first), int(last))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
