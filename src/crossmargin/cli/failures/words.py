@@ -114,7 +114,10 @@ def verdicts(report: FailureReport) -> tuple[str, ...]:
     if not report.events:
         return ()
     worst = max(report.events, key=lambda e: e.loss_usd)
-    said = [f"The largest loss is {usd(worst.loss_usd)} USD, {worst.id}: {worst.label}."]
+    early = sum(one.before == "liquidation" for one in worst.accounts)
+    told = f"In liquidation before anything fails: {early:,} of {named(len(worst.accounts), 'account')}."
+    said = [told] if early else []
+    said += [f"The largest loss is {usd(worst.loss_usd)} USD, {worst.id}: {worst.label}."]
     blind = [e for e in report.events if e.detect_s is None and e.loss_usd > 0.0]
     if blind:
         reasons = dict.fromkeys(f.words for e in blind for f in e.findings if f.detector == "supply invariant")
