@@ -29,7 +29,7 @@ def read_statement(path: str | Path) -> Statement:
 
     Raises `UnreadableFile` for a file that is too large or no JSON, `UnknownName` for a field that no statement has,
     and `InvalidInput` for a value of the wrong type."""
-    return decode(_bounded(Path(path), STATEMENT_BYTES_MAX), Statement, syntax="json", where=str(path))
+    return decode(read_bounded(Path(path), STATEMENT_BYTES_MAX), Statement, syntax="json", where=str(path))
 
 
 def write_statement(path: str | Path, statement: Statement | Head) -> None:
@@ -45,7 +45,7 @@ def write_epoch(folder: Path, head: Head, statements: Iterable[Statement]) -> No
     """
     place = folder / HEAD_NAME
     if place.exists():
-        held = decode(_bounded(place, STATEMENT_BYTES_MAX), Head, syntax="json", where=str(place))
+        held = decode(read_bounded(place, STATEMENT_BYTES_MAX), Head, syntax="json", where=str(place))
         if head.epoch < held.epoch or (head.epoch == held.epoch and head != held):
             raise InvalidInput(
                 "epoch",
@@ -71,7 +71,7 @@ def statement_name(account: str) -> str:
 
 def read_secret(path: str | Path) -> bytes:
     """The 32 bytes that a file states as 64 hexadecimal digits; raises `InvalidInput` for anything else."""
-    text = _bounded(Path(path), _SECRET_BYTES_MAX).strip().removeprefix(b"0x")
+    text = read_bounded(Path(path), _SECRET_BYTES_MAX).strip().removeprefix(b"0x")
     try:
         secret = bytes.fromhex(text.decode("ascii"))
     except ValueError:
@@ -87,7 +87,8 @@ def read_secret(path: str | Path) -> bytes:
     return secret
 
 
-def _bounded(path: Path, limit: int) -> bytes:
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most `limit`; raises `UnreadableFile` beyond it, or where it cannot be read."""
     try:
         with path.open("rb") as file:
             raw = file.read(limit + 1)

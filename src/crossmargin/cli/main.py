@@ -29,6 +29,7 @@ from crossmargin.cli.proving.entry import proving
 from crossmargin.cli.registry.entry import registry
 from crossmargin.cli.report.over_time import over_time
 from crossmargin.cli.transferring.entry import transfer
+from crossmargin.cli.zk.entry import zk
 from crossmargin.core.errors import CrossmarginError
 from crossmargin.core.version import VERSION
 
@@ -56,6 +57,7 @@ app.add_typer(registry)
 app.add_typer(oracles)
 app.add_typer(chains)
 app.add_typer(proving)
+app.add_typer(zk)
 app.command()(failures)
 app.command()(cascade)
 app.command()(transfer)

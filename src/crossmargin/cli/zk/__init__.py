@@ -1,0 +1,1 @@
+"""Prove an account's margin without its positions."""
