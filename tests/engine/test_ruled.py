@@ -299,13 +299,26 @@ def test_stress_asks_the_rulebook_in_the_market_after_each_shock():
     )
     (found,) = stress(book, world(), model, scenarios=shocks).accounts
     crash, bent = found.margins
-    moved = model.evaluate(book, bump(world(), {"spot:BTC": -0.3, "vol:BTC": 0.5}))
+    entered = dealt_at_marks(book, world())
+    moved = model.evaluate(entered, bump(world(), {"spot:BTC": -0.3, "vol:BTC": 0.5}))
     assert (crash.equity_usd, crash.initial_usd) == (moved.equity_usd, moved.initial_usd)
     assert crash.unmoved == ()
     assert bent.unmoved == ("skew:BTC",)
-    fallen = model.evaluate(book, bump(world(), dict.fromkeys(("spot:BTC", "spot:ETH", "spot:SOL", "spot:PEPE"), -0.1)))
+    fallen = model.evaluate(
+        entered, bump(world(), dict.fromkeys(("spot:BTC", "spot:ETH", "spot:SOL", "spot:PEPE"), -0.1))
+    )
     assert bent.maintenance_usd == pytest.approx(fallen.maintenance_usd)
     assert found.ruling is not None
+
+
+@pytest.mark.parametrize("entry", [(), (100_000.0,), (90_000.0,)])
+def test_a_fall_is_lost_whether_or_not_an_entry_price_is_known(entry: tuple[float, ...]):
+    """One bitcoin long, 20 % down: equity is less by what P&L says."""
+    book = account(("BTC-P.V", 1.0, *entry), collateral={"USDC": 50_000.0})
+    shocks = StressDocument(scenarios=(NamedShock(label="fall", shocks={"spot:BTC": -0.2}),))
+    (found,) = stress(book, world(), newest("dydx-v4"), scenarios=shocks).accounts
+    assert found.lines[0].pnl_usd == pytest.approx(-20_000.0)
+    assert found.margins[0].equity_usd == pytest.approx(found.equity_usd - 20_000.0)
 
 
 def test_an_empty_account_is_explained():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from crossmargin.engine.explaining.curves import account_pnl, risk_arrays
 from crossmargin.engine.model import RulebookModel
+from crossmargin.engine.moved import dealt_at_marks
 from crossmargin.engine.reports import ScenarioLine, StressAccount, StressedMargin
 from crossmargin.engine.ruled.accounts import ruling
 from crossmargin.engine.ruled.versions import listed
@@ -26,9 +27,9 @@ def stressed_account(
 ) -> StressAccount:
     """A book of one account under shocks, `moves` [scenario] being their factors; vols move alike at all tenors.
 
-    P&L is that of what the rulebook takes, like the equity beside it.
+    P&L is that of what the rulebook takes, like the equity beside it. What has no entry price gains from its mark on.
     """
-    found = model.evaluate(alone, snapshot)
+    found, entered = model.evaluate(alone, snapshot), dealt_at_marks(alone, snapshot)
     seen = listed(alone, found.refused)
     gains = account_pnl(seen, snapshot, shocks)[0].tolist()
     return StressAccount(
@@ -41,7 +42,7 @@ def stressed_account(
         risk_arrays=risk_arrays(seen, snapshot, {}, _underlyings(seen, snapshot)),
         ruling=ruling(model, found),
         margins=tuple(
-            _after(alone, snapshot, model, label, shock) for label, shock in zip(shocks.labels, moves, strict=True)
+            _after(entered, snapshot, model, label, shock) for label, shock in zip(shocks.labels, moves, strict=True)
         ),
     )
 
