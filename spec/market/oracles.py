@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TypeAlias
 
-Reading: TypeAlias = tuple[int, float, bool]
+Reading: TypeAlias = tuple[int, float | None, bool]
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -48,7 +48,9 @@ def aggregate(
 
 
 def peg_states(readings: list[Reading], levels: list[tuple[float, float]], hysteresis: float) -> list[int]:
-    """The state after each reading (time, deviation, sound), each found by looking back over the whole history."""
+    """The state after each reading (time, deviation, sound), each found by looking back over the whole history.
+
+    A deviation that was never measured is not off, and calm only as far as nothing else is known: for BROKEN."""
     states: list[int] = []
     for n, (now, _, sound) in enumerate(readings):
         before = states[-1] if states else 0
@@ -69,11 +71,12 @@ def peg_states(readings: list[Reading], levels: list[tuple[float, float]], hyste
 
 
 def _is_off(threshold: float, reading: Reading) -> bool:
-    return abs(reading[1]) * 1e4 >= threshold
+    return reading[1] is not None and abs(reading[1]) * 1e4 >= threshold
 
 
 def _is_calm(threshold: float, level: int, reading: Reading) -> bool:
-    return not _is_off(threshold, reading) and (reading[2] or level < BROKEN)
+    known = reading[2] if level == BROKEN else reading[1] is not None
+    return known and not _is_off(threshold, reading)
 
 
 def _run(readings: list[Reading], holds: Callable[[Reading], bool]) -> int | None:
@@ -108,24 +111,30 @@ def liquidation_price(
     return None
 
 
-def pegged_value(
-    fund: float, venues: list[tuple[str, float, float]], backing: float, *, verified: bool, stress_bps: float
-) -> float:
-    """The value of a pegged token from (family, price, liquidity) of venues, one line a family."""
+def market_of(fund: float, venues: list[tuple[str, float, float]]) -> float | None:
+    """The market over (family, price, liquidity) of venues, one line a family, without one that carries more than half
+    of all deviations where there are three."""
     counted = sorted(venues)
     total = sum(abs(price - fund) for _, price, _ in counted)
     if len(counted) > 2:
         counted = [v for v in counted if abs(v[1] - fund) <= 0.5 * total]
+    return half_of(sorted((price, weight) for _, price, weight in counted)) if counted else None
+
+
+def pegged_value(
+    fund: float, venues: list[tuple[str, float, float]], backing: float, *, verified: bool, stress_bps: float
+) -> float:
+    """The value of a pegged token from (family, price, liquidity) of venues, one line a family."""
     share = min(backing, 1.0)
-    if not counted:
+    market = market_of(fund, venues)
+    if market is None:
         return fund * share if verified else 0.0
-    market = _half(sorted((price, weight) for _, price, weight in counted))
     if verified and abs(market / fund - 1.0) * 1e4 <= stress_bps:
         return fund * share
     return min(fund, market) * share
 
 
-def _half(ordered: list[tuple[float, float]]) -> float:
+def half_of(ordered: list[tuple[float, float]]) -> float:
     """The value at half of the weight, in exact arithmetic."""
     whole = sum(Fraction(weight) for _, weight in ordered)
     below = Fraction(0)
