@@ -255,3 +255,15 @@ def test_collateral_inside_scenarios_that_move_its_bridge_takes_no_haircut_for_i
     assert float(again.pools.collateral[0]) == pytest.approx(2000.0)
     assert again.groups.scan_loss[0] == pytest.approx(780.0)
     assert again.pools.chain_terms[0, 0] <= 780.0 - 760.0 + 1e-9
+
+
+def test_what_all_accounts_hold_is_the_sum_of_theirs_beside_its_caps():
+    found = pool(holding(USDC, 1e6), holding(BRIDGED, 1000.0), holding(BRIDGED, 50.0, level="safe"), known=FREE)
+    report = xm.margin_report(found.result)
+    whole = {(s.kind, s.name): s for s in report.standings}
+    for one in report.accounts[0].standings:
+        assert whole[one.kind, one.name] == one
+    stock = whole["token", BRIDGED]
+    assert (stock.asset, stock.cap_usd) == ("USDC", 1e9)
+    assert stock.gross_usd == pytest.approx(1050.0)
+    assert stock.recognised_usd + stock.pending_usd + stock.refused_usd <= stock.gross_usd

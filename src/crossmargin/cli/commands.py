@@ -290,7 +290,7 @@ def _warn(rulings: Mapping[str, Ruling | None]) -> None:
 def _totals(result: MarginResult | RuledMargin) -> MarginReport:
     """The report of a large book: every account without its parts."""
     from crossmargin.adapters.results import account_columns
-    from crossmargin.engine.accounts import provenance
+    from crossmargin.engine.accounts import book_standings, provenance
     from crossmargin.engine.ruled.accounts import ruling
 
     columns = account_columns(result)
@@ -305,7 +305,7 @@ def _totals(result: MarginResult | RuledMargin) -> MarginReport:
         if math.isnan(fields["margin_ratio"]):
             fields["margin_ratio"] = None
         accounts.append(AccountReport(**fields, pools=(), ruling=ruled))
-    return MarginReport(provenance=provenance(result), accounts=tuple(accounts))
+    return MarginReport(provenance=provenance(result), accounts=tuple(accounts), standings=book_standings(result))
 
 
 def _margin_tables(report: MarginReport) -> RenderableType:

@@ -44,7 +44,7 @@ from crossmargin.cli.table_parts import (
     table,
     warning,
 )
-from crossmargin.cli.tokens.tables import token_share_table, token_tables
+from crossmargin.cli.tokens.tables import stock_tables, token_share_table, token_tables
 from crossmargin.cli.wording import (
     Column,
     chain_name,
@@ -97,6 +97,8 @@ def margin_tables(report: MarginReport) -> RenderableType:
         body = list(_overview(accounts))
     else:
         body = [part for account in accounts for part in _account(account, report.provenance)]
+    if len(accounts) > 1:
+        body += stock_tables(report.standings)
     return Sheet(*body, *footer(report.provenance))
 
 

@@ -58,8 +58,8 @@ class Tokens:
     nothing counts; those marked `inside` are for collateral inside the scenarios, without what these move; `stressed`
     and `broken` pegs; `lost` the chance that a pending credit is never final, 0 from FINAL on; `pending`; `fast`
     whether its chain and peg let a pending credit count; `quarantined` on a forked chain or known by one node alone;
-    `halt_haircut`; `trust` by which a balance is known, as in `core.finality.Trust`; `cap_usd` by registry, of the stock
-    of `instance` (a code, −1 for none); `chain` a code; `behind` [instrument, bridge] of `bridges`, whose
+    `halt_haircut`; `trust` by which a balance is known, as in `core.finality.Trust`; `cap_usd` by registry, of the
+    stock of `instance` (a code, −1 for none); `chain` a code; `behind` [instrument, bridge] of `bridges`, whose
     `bridge_share` of equity may stand behind each; `reason` bits of `Reason` that hold for any amount.
     """
 

@@ -26,7 +26,7 @@ from crossmargin.engine.reports import (
 from crossmargin.engine.ruled.accounts import ruled_account, ruled_provenance
 from crossmargin.engine.ruled.margin import RuledMargin
 from crossmargin.engine.sampling import Tails, sampling, tails
-from crossmargin.engine.token_reports import standings, token_line
+from crossmargin.engine.token_reports import Standing, standings, token_line
 from crossmargin.engine.verdict import STATUS_NAMES, ratio_of
 from crossmargin.margin.chain_terms import CHAIN_TERMS
 from crossmargin.margin.requirement import TERMS
@@ -70,8 +70,17 @@ def margin_report(result: MarginResult | RuledMargin, accounts: Iterable[str] | 
         check.known(name, row, "account", where="book", remedy="Name an account of the book.")
     told = tails(result) if isinstance(result, MarginResult) else None
     return MarginReport(
-        provenance=provenance(result), accounts=tuple(account_report(result, row[name], told) for name in names)
+        provenance=provenance(result),
+        accounts=tuple(account_report(result, row[name], told) for name in names),
+        standings=book_standings(result),
     )
+
+
+def book_standings(result: MarginResult | RuledMargin) -> tuple[Standing, ...]:
+    """What all accounts of a book hold together by asset, chain, bridge and token, where the market states chains."""
+    if isinstance(result, RuledMargin):
+        return ()
+    return standings(result, 0, len(result.book.pools), tokens=True)
 
 
 def account_report(result: MarginResult | RuledMargin, account: int, told: Tails | None = None) -> AccountReport:

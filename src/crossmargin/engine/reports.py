@@ -194,10 +194,15 @@ class Provenance(_Part, frozen=True, kw_only=True):
 
 
 class MarginReport(_Part, frozen=True, kw_only=True):
-    """The margin of every account of a book."""
+    """The margin of every account of a book.
+
+    `standings` are the collateral of all its accounts together by asset, chain, bridge and token, where the market
+    states chains.
+    """
 
     provenance: Provenance
     accounts: tuple[AccountReport, ...]
+    standings: tuple[Standing, ...] = ()
 
 
 class SimulateReport(_Part, frozen=True, kw_only=True):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 
 from crossmargin.collateral.tokens import Reason
-from crossmargin.core.arrays import IntArray
+from crossmargin.core.arrays import FloatArray, tally
 from crossmargin.core.finality import HEALTH_NAMES, HealthName, LevelName, TrustName
 from crossmargin.instruments.terms import Token
+from crossmargin.market.representations.build import ChainMarket
 from crossmargin.market.representations.document import PegName
 
 if TYPE_CHECKING:
     from crossmargin.engine.margin import MarginResult
 
-StandingKind: TypeAlias = Literal["asset", "chain", "bridge"]
+StandingKind: TypeAlias = Literal["asset", "chain", "bridge", "token"]
+_KINDS: Final[tuple[StandingKind, ...]] = ("asset", "chain", "bridge", "token")
 REASONS: Final[dict[Reason, str]] = {
     Reason.BACKING: "less is locked at home than was issued",
     Reason.MARKET: "its own market is below what backs it",
@@ -82,9 +83,10 @@ class TokenLine(_Part, frozen=True, kw_only=True):
 
 
 class Standing(_Part, frozen=True, kw_only=True):
-    """All that an account holds in one asset, on one chain or behind one bridge, USD.
+    """All that an account or a book holds in one asset or token, on one chain or behind one bridge, USD.
 
-    What stands behind two bridges is counted at both.
+    What stands behind two bridges is counted at both. Of a token, `asset` is what it stands for and `cap_usd` what the
+    registry lets count of it in one pool.
     """
 
     kind: StandingKind
@@ -93,6 +95,8 @@ class Standing(_Part, frozen=True, kw_only=True):
     recognised_usd: float
     pending_usd: float
     refused_usd: float
+    asset: str = ""
+    cap_usd: float | None = None
 
 
 def reasons_of(bits: int) -> tuple[str, ...]:
@@ -134,35 +138,50 @@ def token_line(result: MarginResult, line: int) -> TokenLine | None:
     )
 
 
-def standings(result: MarginResult, first: int, last: int) -> tuple[Standing, ...]:
-    """What the pools from `first` to `last` (excluded) hold by asset, chain and bridge, each kind by size.
+def standings(result: MarginResult, first: int, last: int, *, tokens: bool = False) -> tuple[Standing, ...]:
+    """What the pools from `first` to `last` (excluded) hold by asset, chain and bridge, and with `tokens` by token with
+    what the registry lets count of it; each kind by size.
 
     Nothing where the market states no chains.
     """
-    chains, tokens = result.plan.snapshot.chains, result.plan.tokens
-    if chains is None or tokens is None:
+    ready, book, held = result.plan, result.book, result.holdings
+    chains, known = ready.snapshot.chains, ready.tokens
+    if chains is None or known is None:
         return ()
-    table, held = result.book.table, result.book.holdings
-    lines = np.arange(int(held.ptr[first]), int(held.ptr[last]))
-    rows = held.instrument[lines]
-    assets = [table.assets[a] for a in table.settle[rows]]
-    places = [table.chains[c] if c >= 0 else "" for c in table.chain[rows]]
-    found = [*_summed(result, "asset", lines, [(a,) for a in assets])]
-    found += _summed(result, "chain", lines, [(c,) for c in places])
-    behind = [tuple(b for b, stands in zip(tokens.bridges, tokens.behind[row], strict=True) if stands) for row in rows]
-    return (*found, *_summed(result, "bridge", lines, behind))
+    table, lines = book.table, slice(int(book.holdings.ptr[first]), int(book.holdings.ptr[last]))
+    row = book.holdings.instrument[lines]
+    columns = (held.gross, held.recognised, held.pending, held.refused)
+    sums = np.stack([tally(row, column[lines], len(table)) for column in columns])
+    stood = dict[tuple[StandingKind, str], FloatArray]()
+    for i in np.unique(row):
+        terms = table.terms[i]
+        names: list[tuple[StandingKind, str]] = [
+            ("asset", table.assets[table.settle[i]]),
+            ("chain", table.chains[table.chain[i]] if table.chain[i] >= 0 else ""),
+            *(("bridge", name) for name, stands in zip(known.bridges, known.behind[i], strict=True) if stands),
+        ]
+        if tokens and isinstance(terms, Token):
+            names.append(("token", terms.instance))
+        for key in names:
+            stood[key] = stood.get(key, np.zeros(len(columns))) + sums[:, i]
+    made = [_standing(kind, name, figures) for (kind, name), figures in stood.items()]
+    return tuple(
+        _as_token(one, chains) if one.kind == "token" else one
+        for one in sorted(made, key=lambda s: (_KINDS.index(s.kind), -s.gross_usd, s.name))
+    )
 
 
-def _summed(
-    result: MarginResult, kind: StandingKind, lines: IntArray, names: Iterable[tuple[str, ...]]
-) -> list[Standing]:
-    held, sums = result.holdings, dict[str, list[float]]()
-    for line, under in zip(lines, names, strict=True):
-        figures = (held.gross[line], held.recognised[line], held.pending[line], held.refused[line])
-        for name in under:
-            sums[name] = [a + float(b) for a, b in zip(sums.get(name, [0.0] * 4), figures, strict=True)]
-    made = [
-        Standing(kind=kind, name=name, gross_usd=g, recognised_usd=r, pending_usd=p, refused_usd=x)
-        for name, (g, r, p, x) in sums.items()
-    ]
-    return sorted(made, key=lambda s: (-s.gross_usd, s.name))
+def _standing(kind: StandingKind, name: str, figures: FloatArray) -> Standing:
+    gross, recognised, pending, refused = (float(x) for x in figures)
+    return Standing(
+        kind=kind, name=name, gross_usd=gross, recognised_usd=recognised, pending_usd=pending, refused_usd=refused
+    )
+
+
+def _as_token(one: Standing, chains: ChainMarket) -> Standing:
+    liquidity_usd = chains.instances[one.name].liquidity_usd
+    return msgspec.structs.replace(
+        one,
+        asset=chains.registry.instances[one.name].canonical,
+        cap_usd=chains.registry.cap_usd(one.name, proven_liquidity_usd=liquidity_usd),
+    )

@@ -36,6 +36,7 @@ from crossmargin.cli.sentences import (
     stress_summary,
 )
 from crossmargin.cli.stressing.page import event_sections, stressed
+from crossmargin.cli.tokens.page import stock_card
 from crossmargin.cli.wording import Column, label_text, named, ratio, usd
 from crossmargin.engine.reports import (
     AccountReport,
@@ -92,6 +93,8 @@ def margin_page(
         )
     top = join((header("margin", named(len(report.accounts), "account"), None, report.provenance), _book_top(report)))
     sections = [_closest_section(report)]
+    if stocks := stock_card(report.standings):
+        sections.append(Section("stocks", "Collateral of all accounts", stocks))
     shown = [a for a in report.accounts if a.id in explained or len(report.accounts) <= ACCOUNTS_IN_FULL]
     for i, account in enumerate(shown):
         sections.append(_account_section(i, account, explained.get(account.id), report.provenance, snapshot))

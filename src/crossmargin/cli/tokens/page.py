@@ -12,16 +12,20 @@ from crossmargin.cli.tokens.words import (
     COUNTED,
     KINDS,
     STANDINGS,
+    STOCKS,
+    STOCKS_TITLE,
     WAYS,
     asked_rows,
     counted_row,
     counted_total,
     standing_rows,
+    stock_rows,
     tokens_held,
     way_row,
     why,
 )
 from crossmargin.engine.reports import AccountReport, Share
+from crossmargin.engine.token_reports import Standing
 
 
 def token_share_card(shares: Sequence[Share]) -> Markup:
@@ -45,11 +49,22 @@ def token_cards(account: AccountReport) -> Markup:
         ways = [row for pair in held if (row := way_row(*pair))]
         if ways:
             parts.append(card(table("To where it is needed", WAYS, ways)))
-    sums = [
-        table(f"Collateral {heading}", STANDINGS, rows)
-        for kind, heading in KINDS
-        if (rows := standing_rows(account, kind))
-    ]
+    sums = _sums("Collateral", account.standings)
     if sums:
         parts.append(card(join(sums)))
     return join(parts)
+
+
+def stock_card(standings: Sequence[Standing]) -> Markup:
+    """What all accounts of a book hold together; nothing without chains."""
+    stocks = stock_rows(standings)
+    made = [*_sums("Collateral of all accounts", standings), *([table(STOCKS_TITLE, STOCKS, stocks)] if stocks else [])]
+    return card(join(made)) if made else Markup("")
+
+
+def _sums(what: str, standings: Sequence[Standing]) -> list[Markup]:
+    return [
+        table(f"{what} {heading}", STANDINGS, rows)
+        for kind, heading in KINDS
+        if (rows := standing_rows(standings, kind))
+    ]

@@ -13,16 +13,20 @@ from crossmargin.cli.tokens.words import (
     COUNTED,
     KINDS,
     STANDINGS,
+    STOCKS,
+    STOCKS_TITLE,
     WAYS,
     asked_rows,
     counted_row,
     counted_total,
     standing_rows,
+    stock_rows,
     tokens_held,
     way_row,
     why,
 )
 from crossmargin.engine.reports import AccountReport, Share
+from crossmargin.engine.token_reports import Standing
 
 
 def token_share_table(shares: Sequence[Share]) -> Iterator[RenderableType]:
@@ -44,7 +48,19 @@ def token_tables(account: AccountReport) -> Iterator[RenderableType]:
         ways: list[Row] = [list(row) for pair in held if (row := way_row(*pair))]
         if ways:
             yield table("To where it is needed", WAYS, ways)
+    yield from _sums("Collateral", account.standings)
+
+
+def stock_tables(standings: Sequence[Standing]) -> Iterator[RenderableType]:
+    """What all accounts of a book hold together; nothing without chains."""
+    yield from _sums("Collateral of all accounts", standings)
+    stocks: list[Row] = [list(row) for row in stock_rows(standings)]
+    if stocks:
+        yield table(STOCKS_TITLE, STOCKS, stocks)
+
+
+def _sums(what: str, standings: Sequence[Standing]) -> Iterator[RenderableType]:
     for kind, heading in KINDS:
-        sums: list[Row] = [list(row) for row in standing_rows(account, kind)]
+        sums: list[Row] = [list(row) for row in standing_rows(standings, kind)]
         if sums:
-            yield table(f"Collateral {heading}", STANDINGS, sums)
+            yield table(f"{what} {heading}", STANDINGS, sums)

@@ -42,6 +42,16 @@ STANDINGS: Final = (
     Column("refused"),
     Column("share of what counts"),
 )
+STOCKS: Final = (
+    Column("token", words=True),
+    Column("gross USD"),
+    Column("recognised"),
+    Column("pending"),
+    Column("refused"),
+    Column("cap of one pool"),
+    Column("of it, all pools"),
+)
+STOCKS_TITLE: Final = "Tokens of all accounts, and what the registry lets one pool count, USD"
 KINDS: Final[tuple[tuple[StandingKind, str], ...]] = (
     ("asset", "by asset"),
     ("chain", "by chain"),
@@ -61,10 +71,14 @@ def tokens_held(account: AccountReport) -> tuple[tuple[CollateralLine, TokenLine
 
 def token_name(line: CollateralLine, token: TokenLine) -> str:
     """An asset, its chain, and the bridges behind it, or the beginning of its address."""
-    reference = token.instance.rpartition(":")[2]
-    short = f"{reference[:_ADDRESS_SHOWN]}…" if len(reference) > _ADDRESS_SHOWN else ""
     over = f" over {', '.join(token.bridges)}" if token.bridges else ""
-    return f"{line.asset} on {chain_name(line.chain)}{over} {short}".rstrip()
+    return f"{line.asset} on {chain_name(line.chain)}{over} {_short(token.instance)}".rstrip()
+
+
+def _short(instance: str) -> str:
+    """The beginning of the address of a token."""
+    reference = instance.rpartition(":")[2]
+    return f"{reference[:_ADDRESS_SHOWN]}…" if len(reference) > _ADDRESS_SHOWN else ""
 
 
 def counted_row(line: CollateralLine, token: TokenLine) -> list[str]:
@@ -131,11 +145,21 @@ def way_row(line: CollateralLine, token: TokenLine) -> list[str]:
     ]
 
 
-def standing_rows(account: AccountReport, kind: StandingKind) -> list[list[str]]:
+def standing_rows(standings: Sequence[Standing], kind: StandingKind) -> list[list[str]]:
     """What is held by asset, chain or bridge."""
-    found = [s for s in account.standings if s.kind == kind]
-    whole = sum(s.recognised_usd for s in account.standings if s.kind == "asset")
-    return [_standing_row(s, whole) for s in found]
+    whole = sum(s.recognised_usd for s in standings if s.kind == "asset")
+    return [_standing_row(s, whole) for s in standings if s.kind == kind]
+
+
+def stock_rows(standings: Sequence[Standing]) -> list[list[str]]:
+    """What all accounts hold of each token, beside its cap."""
+    return [_stock_row(s, s.cap_usd) for s in standings if s.kind == "token" and s.cap_usd is not None]
+
+
+def _stock_row(s: Standing, cap_usd: float) -> list[str]:
+    figures = (s.gross_usd, s.recognised_usd, s.pending_usd, s.refused_usd, cap_usd)
+    used = percent(s.recognised_usd / cap_usd) if cap_usd > 0.0 else ""
+    return [f"{s.asset} on {chain_name(s.name.partition('/')[0])} {_short(s.name)}".rstrip(), *map(usd, figures), used]
 
 
 def _standing_row(s: Standing, whole: float) -> list[str]:
