@@ -56,7 +56,7 @@ def follows(line: FailureLine) -> str:
 def _sold(sales: SalesLine) -> str:
     """Who of the book must sell, and what all sellers leave unpaid."""
     mine = sum(one.first_s is not None for one in sales.book)
-    return f"; {mine:,} of {len(sales.book):,} must sell, debts {compact(sales.deficit_usd)}"
+    return f"; {mine:,} of {len(sales.book):,} must sell, debts of all {compact(sales.deficit_usd)}"
 
 
 def _called(line: FailureLine) -> str:
