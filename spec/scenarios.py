@@ -1,12 +1,14 @@
 """The grid of scenarios in plain Python: which columns there are, and what each moves.
 
-Written from section 5 of the design and the fields of the grid's document. Regular columns come first, far moves last;
-within each the order is: each underlying alone, all together, in pairs, rates, pegs.
+Written from section 5 of the design and the fields of the grid's document. There is one grid for a market, and a book
+sees what moves its own part of it: a column that moves nothing there becomes one more in which nothing moves. Regular
+columns come first, far moves last; within each: underlyings alone, all together, in pairs, rates, pegs.
 """
 
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spec.world import Market, Scenario, Underlying
@@ -17,21 +19,41 @@ SLOPES = {"up": (1, 1), "down": (-1, -1), "steeper": (-1, 1), "flatter": (1, -1)
 
 
 def grid(spec: Raw, market: Market, underlyings: Iterable[str], assets: Iterable[str]) -> list[Scenario]:
-    """All columns of a grid."""
-    us = [market.underlyings[name] for name in sorted(set(underlyings))]
-    columns = [Scenario(moves={}, family="price")]
-    for u in us:
+    """All columns of a grid that a book of these underlyings and assets feels."""
+    names, own = set(underlyings), set(assets)
+    columns = [
+        replace(s, moves={f: x for f, x in s.moves.items() if felt(f, names, own)}, days=spec["horizon_days"])
+        for s in whole(spec, market, names)
+    ]
+    kept = [s for s in columns if s.moves]
+    quiet = sum(s.weight for s in columns if not s.moves and s.family != "tail")
+    still = Scenario(moves={}, family="price", days=spec["horizon_days"], weight=1.0 + quiet)
+    return [still, *(s for s in kept if s.family != "tail"), *(s for s in kept if s.family == "tail")]
+
+
+def felt(factor: str, names: set[str], assets: set[str]) -> bool:
+    """Whether a book feels a factor; rates are everybody's."""
+    kind, name = factor.split(":")[:2]
+    return kind == "rate" or name in (assets if kind == "peg" else names)
+
+
+def whole(spec: Raw, market: Market, paired: set[str]) -> list[Scenario]:
+    """The columns of a market that move anything; of its pairs, those among `paired`, which no average counts."""
+    columns = []
+    known = [u for name, u in sorted(market.underlyings.items()) if u.risk_class in spec["classes"]]
+    for u in known:
         columns += alone(spec, u)
-    if spec["joint"]["together"] and len(us) > 1:
-        columns += together(spec, market, us)
+    related = [u for u in known if (u.name, u.name) in market.correlations]
+    if spec["joint"]["together"] and len(related) > 1:
+        columns += together(spec, market, related, related)
+        for name in sorted({u.risk_class for u in related}):
+            members = [u for u in related if u.risk_class == name]
+            if len(members) < len(related):
+                columns += together(spec, market, related, members)
     if spec["joint"]["pairs"]:
-        for first, second in itertools.permutations(us, 2):
+        for first, second in itertools.combinations([u for u in known if u.name in paired], 2):
             columns += pair(spec, market, first, second)
-    columns += rates(spec, market)
-    columns += pegs(spec, market, sorted(set(assets)))
-    days = spec["horizon_days"]
-    dated = [Scenario(moves=s.moves, family=s.family, damping=s.damping, days=days) for s in columns]
-    return [s for s in dated if s.family != "tail"] + [s for s in dated if s.family == "tail"]
+    return [*columns, *rates(spec, market), *pegs(spec, market, sorted(market.assets))]
 
 
 def class_of(spec: Raw, u: Underlying) -> dict[str, Any]:
@@ -73,9 +95,10 @@ def scaled(move: float, times: float) -> float:
     return math.pow(1.0 + move, times) - 1.0
 
 
-def together(spec: Raw, market: Market, us: Sequence[Underlying]) -> list[Scenario]:
-    """All along the first principal component; then each far move, the others following by beta."""
-    betas, n, found = loadings(market, [u.name for u in us]), spec["steps"], []
+def together(spec: Raw, market: Market, us: Sequence[Underlying], among: Sequence[Underlying]) -> list[Scenario]:
+    """All along the first principal component of some; then the far moves of its leader, all by beta."""
+    leader, betas = led(market, us, among)
+    n, found = spec["steps"], []
     for step in [s for s in range(-n, n + 1) if s]:
         for direction in (-1, 0, 1):
             moves: dict[str, float] = {}
@@ -83,27 +106,37 @@ def together(spec: Raw, market: Market, us: Sequence[Underlying]) -> list[Scenar
                 moves[u.factor] = scaled(class_of(spec, u)["price_range"] * step / n, beta)
                 moves |= vol_move(spec, u, direction)
             found.append(Scenario(moves=moves, family="joint"))
-    for leader in us:
-        own = class_of(spec, leader)
-        for tail in own["tails"]:
-            moves = {}
-            for u in us:
-                ratio = class_of(spec, u)["price_range"] / own["price_range"]
-                beta = 1.0 if u is leader else market.correlations[leader.name, u.name] * ratio
-                moves[u.factor] = scaled(tail["move"], beta)
-                moves |= vol_move(spec, u, 1)
-            found.append(Scenario(moves=moves, family="tail", damping=tail["damping"]))
+    own = class_of(spec, leader)
+    for tail in own["tails"]:
+        moves = {}
+        for u, beta in zip(us, betas, strict=True):
+            ratio = class_of(spec, u)["price_range"] / own["price_range"]
+            moves[u.factor] = scaled(tail["move"], beta * ratio)
+            moves |= vol_move(spec, u, 1)
+        found.append(Scenario(moves=moves, family="tail", damping=tail["damping"]))
     return found
 
 
-def loadings(market: Market, names: Sequence[str]) -> list[float]:
-    """The first eigenvector of the correlations, its largest entry 1 (the first of equals), by squaring the matrix."""
-    power = [[1.0 if a == b else market.correlations[a, b] for b in names] for a in names]
+def led(market: Market, us: Sequence[Underlying], among: Sequence[Underlying]) -> tuple[Underlying, list[float]]:
+    """Who leads a set, and what each moves by of its range while the leader moves by all of its own.
+
+    The weights w of the first principal component of the set come of squaring its correlations; each follows by its
+    covariance with the weighted sum of the set, Σ ρ·w, over that of the leader, and by no more than its range.
+    """
+    power = [[correlation(market, a, b) for b in among] for a in among]
     for _ in range(30):
         power = squared(power)
-    size = [math.sqrt(max(power[i][i], 0.0)) for i in range(len(names))]
-    leader = next(i for i, x in enumerate(size) if x >= max(size) * (1.0 - 1e-9))
-    return [row[leader] / power[leader][leader] for row in power]
+    largest = max(power[i][i] for i in range(len(among)))
+    first = next(i for i in range(len(among)) if power[i][i] >= largest * (1.0 - 1e-9))
+    weight = [row[first] for row in power]
+    along = [sum(correlation(market, u, a) * w for a, w in zip(among, weight, strict=True)) for u in us]
+    whole_move = along[us.index(among[first])]
+    return among[first], [min(max(x / whole_move, -1.0), 1.0) for x in along]
+
+
+def correlation(market: Market, a: Underlying, b: Underlying) -> float:
+    """The market's correlation of two underlyings, 1 of one with itself."""
+    return 1.0 if a is b else market.correlations[a.name, b.name]
 
 
 def squared(m: Matrix) -> Matrix:
@@ -114,13 +147,22 @@ def squared(m: Matrix) -> Matrix:
 
 
 def pair(spec: Raw, market: Market, first: Underlying, second: Underlying) -> list[Scenario]:
-    """The first by its whole range, the second at their correlation stressed towards one and towards minus one."""
+    """Both by their whole ranges, alike and opposed, counted as far as the stressed correlation makes that likely.
+
+    Two moves of variance 1 and correlation r have a sum of variance 2 + 2r: each counts half of its deviation.
+    """
     rho, s = market.correlations[first.name, second.name], spec["joint"]["correlation_stress"]
     own, other = class_of(spec, first)["price_range"], class_of(spec, second)["price_range"]
     vols = vol_move(spec, first, 1) | vol_move(spec, second, 1)
+    variance = {1: 2.0 + 2.0 * (rho + s * (1.0 - rho)), -1: 2.0 - 2.0 * (rho - s * (1.0 + rho))}
     return [
-        Scenario(moves={first.factor: sign * own, second.factor: sign * r * other} | vols, family="pair")
-        for r in (rho + s * (1.0 - rho), rho - s * (1.0 + rho))
+        Scenario(
+            moves={first.factor: sign * own, second.factor: sign * side * other} | vols,
+            family="pair",
+            damping=math.sqrt(max(variance[side], 0.0)) / 2.0,
+            weight=0.0,
+        )
+        for side in (1, -1)
         for sign in (-1.0, 1.0)
     ]
 

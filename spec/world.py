@@ -95,11 +95,12 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Moves by factor, the days that pass, and the factor on the P&L."""
+    """Moves by factor, the days that pass, the factor on the P&L, and what it counts in an average."""
 
     moves: Mapping[str, float]
     days: float = 0.0
     damping: float = 1.0
+    weight: float = 1.0
     rules: Mapping[str, Rule] = field(default_factory=dict)
     label: str = ""
     family: str = ""

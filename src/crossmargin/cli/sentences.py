@@ -55,11 +55,11 @@ _NUMBER: Final = r"([+-][\d.]+) %"
 
 _SINGLE: Final = re.compile(rf"(\S+) {_NUMBER}, vol (up|down|same)")
 
-_PAIR: Final = re.compile(rf"(\S+) {_NUMBER}, (\S+) {_NUMBER} \((closer|apart)\)")
+_PAIR: Final = re.compile(rf"(\S+) {_NUMBER}, (\S+) {_NUMBER} \((closer|apart)\) × ([\d.e+-]+)")
 
-_ALL: Final = re.compile(r"all ([+-])(\d+)/(\d+) of range by beta, vol (up|down|same)")
+_ALL: Final = re.compile(r"all ([+-])(\d+)/(\d+) of range by beta( to (\S+))?, vol (up|down|same)")
 
-_FAR: Final = re.compile(rf"(\S+) {_NUMBER}(, others by beta,)? × ([\d.e+-]+)")
+_FAR: Final = re.compile(rf"(\S+) {_NUMBER}(, others by beta(?: to \S+)?,)? × ([\d.e+-]+)")
 
 _PEG: Final = re.compile(rf"(.+?)( peg)? {_NUMBER}")
 
@@ -88,8 +88,10 @@ def scenario_clause(label: str) -> str:
     'if everything fell together by its full range with vol up'
     >>> scenario_clause("ETH +33.0 % × 0.097")
     'if ETH rose 33 % (a far move, counted at 9.7 %)'
-    >>> scenario_clause("BTC -16.0 %, ETH -18.2 % (closer)")
-    'if BTC fell 16 % and ETH fell 18.2 %, moving closer together than usual'
+    >>> scenario_clause("all -3/4 of range by beta to crypto_major, vol up")
+    'if crypto major fell by 3/4 of its range, all else by beta, with vol up'
+    >>> scenario_clause("BTC -16.0 %, ETH -16.0 % (closer) × 0.972")
+    'if BTC fell 16 % and ETH fell 16 %, moving closer together than usual (counted at 97 %)'
     >>> scenario_clause("USD rates steeper")
     'if USD rates steepened'
     >>> scenario_clause("2020-03-13T00:00:00Z")
@@ -101,11 +103,14 @@ def scenario_clause(label: str) -> str:
         return f"if {_moved(found[1], found[2])} {_VOL[found[3]]}"
     if found := _PAIR.fullmatch(label):
         how = "closer together" if found[5] == "closer" else "further apart"
-        return f"if {_moved(found[1], found[2])} and {_moved(found[3], found[4])}, moving {how} than usual"
+        both = f"{_moved(found[1], found[2])} and {_moved(found[3], found[4])}"
+        return f"if {both}, moving {how} than usual (counted at {percent(float(found[6]), digits=0)})"
     if found := _ALL.fullmatch(label):
         verb = "fell" if found[1] == "-" else "rose"
         size = "its full range" if found[2] == found[3] else f"{found[2]}/{found[3]} of its range"
-        return f"if everything {verb} together by {size} {_VOL[found[4]]}"
+        if found[5]:
+            return f"if {found[5].replace('_', ' ')} {verb} by {size}, all else by beta, {_VOL[found[6]]}"
+        return f"if everything {verb} together by {size} {_VOL[found[6]]}"
     if found := _FAR.fullmatch(label):
         others = " and all else by beta" if found[3] else ""
         return f"if {_moved(found[1], found[2])}{others} (a far move, counted at {percent(float(found[4]), digits=2)})"

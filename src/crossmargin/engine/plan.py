@@ -153,13 +153,17 @@ def moved_names(table: InstrumentTable, snapshot: Snapshot) -> tuple[set[str], s
     """
     held = snapshot.underlyings
     names = {name for name in bucket_names(table) if name in held}
+    waiting = set(table.assets)
     for terms in table.ladders.values():
         for factor in ladder_names(terms.deltas, terms.gammas):
             kind, name, _ = parse_factor(factor, where=terms.id)
             if kind in (*PRICE_KINDS, *PERPETUAL_KINDS, "fwd", "vol", "skew", "smile"):
                 names.add(name)
+            elif kind == "peg":
+                waiting.add(name)
     names &= held.keys()
-    waiting, assets = set(table.assets) | {held[name].quote for name in names}, set[str]()
+    waiting |= {held[name].quote for name in names}
+    assets = set[str]()
     while waiting:
         asset = waiting.pop()
         if asset in assets or asset not in snapshot.assets:

@@ -2,44 +2,84 @@
 
 The form is the common one of portfolio margin (SPAN, 1988; exchange portfolio margins since): a lattice of price
 moves by vol moves with damped far moves. What is added are joint moves, so that offsets between underlyings come
-from scenarios: all underlyings along the first principal component of their correlations, and each pair at its
+from scenarios: all underlyings along the directions of the market (`scenarios.direction`), and each pair at its
 correlation stressed both ways.
+
+The grid is one of the market, and a book has the part of it that moves what it holds. What is left out changes no
+result: a column moves an underlying by the same amount in every book; one that moves nothing held counts, in a measure
+that averages, as the column in which nothing moves; and a pair of which one is held never asks for more than that one
+moving alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from itertools import permutations
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 
+from crossmargin.core.arrays import frozen
 from crossmargin.core.check import known
-from crossmargin.core.errors import InvalidInput
+from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.market.snapshot import USD, Snapshot, Underlying
+from crossmargin.scenarios.direction import Direction, directions
 from crossmargin.scenarios.document import Grid, Moves
 from crossmargin.scenarios.scenario_set import TAIL, Scenario, ScenarioSet, SurfaceRule, collect
 
 _VOL_LABEL = {-1: "vol down", 0: "vol same", 1: "vol up"}
+Moved: TypeAlias = Mapping[str, tuple[Underlying, Moves]]
 
 
 def build_grid(grid: Grid, snapshot: Snapshot, *, underlyings: Iterable[str], assets: Iterable[str]) -> ScenarioSet:
-    """The scenario set of `grid` over the given underlyings and assets of `snapshot`.
+    """The part of the market's grid that moves the given underlyings and assets of `snapshot`.
 
-    Raises `UnknownName` for a risk class the grid does not hold, `MissingFactors` for correlations the market lacks.
+    The first column moves nothing, and weighs what the columns of everything else in the market do. Raises
+    `UnknownName` for a risk class the grid does not hold, `MissingFactors` for correlations the market lacks.
     """
     names = sorted(set(underlyings))
     moved = {name: (snapshot.underlyings[name], _moves(grid, snapshot.underlyings[name])) for name in names}
-    scenarios = [s for u, moves in moved.values() for s in _alone(grid, u, moves)]
-    if grid.joint.together and len(names) > 1:
-        scenarios += _together(grid, snapshot, moved)
+    _check_correlations(grid, snapshot, names)
+    columns = [s for u, moves in moved.values() for s in _alone(grid, u, moves)]
+    if grid.joint.together:
+        columns += [s for along in directions(snapshot, grid.classes) for s in _together(grid, snapshot, along, moved)]
     if grid.joint.pairs:
-        scenarios += _pairs(grid, snapshot, moved)
-    scenarios += _rates(grid, snapshot)
-    scenarios += _pegs(grid, snapshot, sorted(set(assets)))
-    base = Scenario(label="nothing moves", family="price", shocks={}, horizon_days=grid.horizon_days)
+        columns += _pairs(grid, snapshot, moved)
+    columns += _rates(grid, snapshot)
+    columns += _pegs(grid, snapshot, set(assets))
+    unfelt = sum(not s.shocks and s.family != TAIL for s in columns) + _elsewhere(grid, snapshot, moved)
+    still = Scenario(
+        label="nothing moves", family="price", shocks={}, weight=1.0 + unfelt, horizon_days=grid.horizon_days
+    )
     rules = {name: _rule(moves) for name, (_, moves) in moved.items()}
-    return collect([base, *scenarios], rules=rules, where="grid")
+    return collect([still, *(s for s in columns if s.shocks)], rules=rules, where="grid")
+
+
+def as_counted(grid: ScenarioSet) -> ScenarioSet:
+    """The columns of a grid as an average over them counts: each as often as it weighs, and pairs not at all."""
+    times = grid.weight.astype(np.int64)
+    found = grid.take(np.repeat(np.arange(len(grid)), times))
+    return replace(found, weight=frozen(np.ones(len(found))))
+
+
+def _check_correlations(grid: Grid, snapshot: Snapshot, names: Collection[str]) -> None:
+    lacking = [f"correlation:{name}" for name in names if name not in snapshot.correlation_names]
+    if lacking and len(names) > 1 and (grid.joint.together or grid.joint.pairs):
+        raise MissingFactors(lacking, where="market")
+
+
+def _elsewhere(grid: Grid, snapshot: Snapshot, moved: Moved) -> int:
+    """How many regular columns move one of the market's other underlyings alone; those alike are counted once."""
+    alike: dict[tuple[str, bool, bool], list[Underlying]] = {}
+    for name, u in snapshot.underlyings.items():
+        if name not in moved and u.risk_class in grid.classes:
+            alike.setdefault((u.risk_class, u.surface is None, not len(u.curve.expiry_ns)), []).append(u)
+    return sum(
+        len(same) * sum(s.family != TAIL for s in _alone(grid, same[0], _moves(grid, same[0])))
+        for same in alike.values()
+    )
 
 
 def _moves(grid: Grid, u: Underlying) -> Moves:
@@ -81,6 +121,10 @@ def _vol_directions(u: Underlying, moves: Moves) -> tuple[int, ...]:
     return (-1, 0, 1) if u.surface is not None and (moves.vol_up or moves.vol_down) else (0,)
 
 
+def _at_step(grid: Grid, moves: Moves, step: int) -> float:
+    return moves.price_range * step / grid.steps
+
+
 def _percent(move: float) -> str:
     return f"{100.0 * move:+.1f} %"
 
@@ -89,7 +133,7 @@ def _alone(grid: Grid, u: Underlying, moves: Moves) -> Iterator[Scenario]:
     """One underlying by itself: price × vol, then skew, smile and carry, then far moves with vol up."""
     h = grid.horizon_days
     for step in range(-grid.steps, grid.steps + 1):
-        move = moves.price_range * step / grid.steps
+        move = _at_step(grid, moves, step)
         for direction in _vol_directions(u, moves):
             shocks = ({u.factor: move} if step else {}) | _vol_shock(u, moves, direction)
             if shocks:
@@ -126,53 +170,54 @@ def _scaled(move: float, scale: float) -> float:
     return math.expm1(scale * math.log1p(move))
 
 
-def _together(grid: Grid, snapshot: Snapshot, moved: dict[str, tuple[Underlying, Moves]]) -> Iterator[Scenario]:
-    """All underlyings along the first principal component of their correlations, the leader by its full range.
-
-    The direction is that of all underlyings given: one more turns it, and so what each of the others moves by.
-    Far moves: each underlying's own, the others following by beta.
-    """
-    names = list(moved)
-    rho = np.asarray([[snapshot.correlation_of(a, b) for b in names] for a in names])
-    loading = np.linalg.eigh(rho)[1][:, -1]
-    # The first of equals leads, so that no rounding decides which of two opposites goes down in "-4/4".
-    first = int(np.argmax(np.abs(loading) >= np.abs(loading).max() * (1.0 - 1e-9)))
-    beta = loading / loading[first]
+def _together(grid: Grid, snapshot: Snapshot, along: Direction, moved: Moved) -> Iterator[Scenario]:
+    """What is held, along a direction of the market: in even steps with vols, then by the far moves of its leader."""
+    held = [(u, moves, along.beta[name]) for name, (u, moves) in moved.items() if name in along.beta]
+    to = f"beta to {along.risk_class}" if along.risk_class else "beta"
+    h = grid.horizon_days
     for step in (s for s in range(-grid.steps, grid.steps + 1) if s):
         for direction in (-1, 0, 1):
             shocks: dict[str, float] = {}
-            for (u, moves), b in zip(moved.values(), beta, strict=True):
-                shocks[u.factor] = _scaled(moves.price_range * step / grid.steps, float(b))
+            for u, moves, beta in held:
+                shocks[u.factor] = _scaled(_at_step(grid, moves, step), beta)
                 shocks |= _vol_shock(u, moves, direction)
-            label = f"all {step:+d}/{grid.steps} of range by beta, {_VOL_LABEL[direction]}"
-            yield Scenario(label=label, family="joint", shocks=shocks, horizon_days=grid.horizon_days)
-    for i, (leader, own) in enumerate(moved.values()):
-        for tail in own.tails:
-            shocks = {}
-            for j, (u, moves) in enumerate(moved.values()):
-                follow = 1.0 if i == j else float(rho[i, j]) * moves.price_range / own.price_range
-                shocks[u.factor] = _scaled(tail.move, follow)
-                shocks |= _vol_shock(u, moves, 1)
-            label = f"{leader.name} {_percent(tail.move)}, others by beta, × {tail.damping:g}"
-            h = grid.horizon_days
-            yield Scenario(label=label, family=TAIL, shocks=shocks, horizon_days=h, damping=tail.damping)
+            label = f"all {step:+d}/{grid.steps} of range by {to}, {_VOL_LABEL[direction]}"
+            yield Scenario(label=label, family="joint", shocks=shocks, horizon_days=h)
+    leader = _moves(grid, snapshot.underlyings[along.leader])
+    for tail in leader.tails:
+        shocks = {}
+        for u, moves, beta in held:
+            shocks[u.factor] = _scaled(tail.move, beta * moves.price_range / leader.price_range)
+            shocks |= _vol_shock(u, moves, 1)
+        label = f"{along.leader} {_percent(tail.move)}, others by {to}, × {tail.damping:g}"
+        yield Scenario(label=label, family=TAIL, shocks=shocks, horizon_days=h, damping=tail.damping)
 
 
-def _pairs(grid: Grid, snapshot: Snapshot, moved: dict[str, tuple[Underlying, Moves]]) -> Iterator[Scenario]:
-    """Each ordered pair: the first by its full range, the second at their correlation stressed up and down."""
+def _pairs(grid: Grid, snapshot: Snapshot, moved: Moved) -> Iterator[Scenario]:
+    """Each pair by its full ranges, alike and opposed, vol up, at the correlation stressed closer and apart.
+
+    The P&L counts √((1 + r)/2), r being the correlation of the two moves: where the ellipse of all equally likely
+    moves meets the diagonal. So with one of the two alone a pair loses at most what that one does in its own columns.
+    It bounds what is lost at worst and is no outcome of its own, so an average gives it no weight.
+    """
     stress = grid.joint.correlation_stress
-    for (first, own), (second, other) in permutations(moved.values(), 2):
+    for (first, own), (second, other) in combinations(moved.values(), 2):
         rho = snapshot.correlation_of(first.name, second.name)
-        for label, r in (("closer", rho + stress * (1.0 - rho)), ("apart", rho - stress * (1.0 + rho))):
-            for sign in (-1.0, 1.0):
-                move, follow = sign * own.price_range, sign * r * other.price_range
-                shocks = {first.factor: move, second.factor: follow}
-                shocks |= _vol_shock(first, own, 1) | _vol_shock(second, other, 1)
+        closer, apart = rho + stress * (1.0 - rho), rho - stress * (1.0 + rho)
+        for label, alike, r in (("closer", 1, closer), ("apart", -1, -apart)):
+            damping = math.sqrt(max(0.5 * (1.0 + r), 0.0))
+            for step in (-grid.steps, grid.steps):
+                move, follow = _at_step(grid, own, step), _at_step(grid, other, alike * step)
+                both = f"{first.name} {_percent(move)}, {second.name} {_percent(follow)}"
                 yield Scenario(
-                    label=f"{first.name} {_percent(move)}, {second.name} {_percent(follow)} ({label})",
+                    label=f"{both} ({label}) × {damping:.3g}",
                     family="pair",
-                    shocks=shocks,
+                    shocks={first.factor: move, second.factor: follow}
+                    | _vol_shock(first, own, 1)
+                    | _vol_shock(second, other, 1),
+                    weight=0.0,
                     horizon_days=grid.horizon_days,
+                    damping=damping,
                 )
 
 
@@ -187,20 +232,20 @@ def _rates(grid: Grid, snapshot: Snapshot) -> Iterator[Scenario]:
             yield Scenario(label=f"{currency} rates {label}", family="rate", shocks=shocks, horizon_days=h)
 
 
-def _pegs(grid: Grid, snapshot: Snapshot, assets: list[str]) -> Iterator[Scenario]:
-    """Each peg off by itself, then all stable assets and all wrapped assets together."""
+def _pegs(grid: Grid, snapshot: Snapshot, held: Collection[str]) -> Iterator[Scenario]:
+    """Each peg of the market off by itself, then all stable and all wrapped assets together; only `held` ones move."""
     sizes = {True: grid.stable_peg, False: grid.wrapped_peg}
-    pegged = {a: _is_stable(snapshot, a) for a in assets if f"peg:{a}" in snapshot.asset_factors(a)}
+    pegged = {a: _is_stable(snapshot, a) for a in sorted(snapshot.assets) if f"peg:{a}" in snapshot.asset_factors(a)}
     h = grid.horizon_days
     for asset, stable in pegged.items():
         for x in (-sizes[stable], sizes[stable]):
             if x:
-                label = f"{asset} peg {_percent(x)}"
-                yield Scenario(label=label, family="peg", shocks={f"peg:{asset}": x}, horizon_days=h)
+                shocks = {f"peg:{asset}": x} if asset in held else {}
+                yield Scenario(label=f"{asset} peg {_percent(x)}", family="peg", shocks=shocks, horizon_days=h)
     for stable, label in ((True, "all stable assets"), (False, "all wrapped assets")):
         members = [a for a, is_stable in pegged.items() if is_stable is stable]
         if sizes[stable] and len(members) > 1:
-            shocks = {f"peg:{a}": -sizes[stable] for a in members}
+            shocks = {f"peg:{a}": -sizes[stable] for a in members if a in held}
             yield Scenario(label=f"{label} {_percent(-sizes[stable])}", family="peg", shocks=shocks, horizon_days=h)
 
 

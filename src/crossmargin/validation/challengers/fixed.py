@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, frozen
-from crossmargin.core.errors import MissingFactors
 from crossmargin.engine.model import ModelDocument
 from crossmargin.engine.plan import moved_names
 from crossmargin.margin.addons import Stock, addons
@@ -27,10 +26,6 @@ def fixed_grid(stage: Stage, model: ModelDocument, name: str, *, gains: FloatArr
     `MissingFactors` for correlations and liquidity that the market lacks.
     """
     names, assets = moved_names(stage.book.table, stage.snapshot)
-    if len(names) > 1 and (model.grid.joint.together or model.grid.joint.pairs):
-        missing = [f"correlation:{one}" for one in names if one not in stage.snapshot.correlation_names]
-        if missing:
-            raise MissingFactors(missing, where="market")
     grid = build_grid(model.grid, stage.snapshot, underlyings=names, assets=assets)
     matrix = pnl(stage.book.table, stage.snapshot, grid, threads=threads).values
     csr = by_account(stage.book)
