@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from crossmargin.accounts.cascade import CascadeRules
+from crossmargin.adapters.live.document import SourcesDocument
 from crossmargin.adapters.oracles.document import QuotesDocument
 from crossmargin.adapters.own_packs.document import CaseDocument, PackDocument
 from crossmargin.core.check import known
@@ -32,6 +33,7 @@ DOCUMENTS: Final[dict[str, type[msgspec.Struct]]] = {
     "pack": PackDocument,
     "quotes": QuotesDocument,
     "registry": RegistryDocument,
+    "sources": SourcesDocument,
     "stress": StressDocument,
 }
 

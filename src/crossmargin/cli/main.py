@@ -76,6 +76,7 @@ class Document(StrEnum):
     PACK = "pack"
     QUOTES = "quotes"
     REGISTRY = "registry"
+    SOURCES = "sources"
     STRESS = "stress"
 
 

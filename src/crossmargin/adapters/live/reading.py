@@ -118,7 +118,7 @@ def _connection(way: Way, chain: LiveChain) -> JsonRpc:
     )
 
 
-def read_chains(sources: Sources, *, now_s: int, progress: Progress) -> tuple[VaultReading, ...]:
+def read_vaults(sources: Sources, *, now_s: int, progress: Progress) -> tuple[VaultReading, ...]:
     """Every vault of the sources, one after the other; raises as `read_vault` does."""
     found: list[VaultReading] = []
     for chain in sources.chains:

@@ -22,6 +22,7 @@ from crossmargin.market.registry.registry import Registry, RegistryView
 _VARIABLE: Final = re.compile(r"\$(?:([A-Z_][A-Z0-9_]*)|\{([A-Z_][A-Z0-9_]*)\})")
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _EVM: Final = "eip155"
+_REMEDY: Final = "Add it to the registry, or name another one (--registry)."
 TIMEOUT_S_MAX: Final = 120.0
 ANSWER_BYTES: Final = (1 << 12, 256 << 20)  # A block without transactions has some 2 kB; nothing here needs the other.
 ENDPOINTS_MAX: Final = 32
@@ -117,7 +118,7 @@ def _chain(
     source: ChainSource, view: RegistryView, folder: Path, environment: Mapping[str, str], where: str
 ) -> LiveChain:
     chain = parse_chain(source.chain, where=f"{where}.chain")
-    check.known(source.chain, view.chains, "chain", where=f"{where}.chain", remedy="Add it to the registry first.")
+    check.known(source.chain, view.chains, "chain", where=f"{where}.chain", remedy=_REMEDY)
     if chain.namespace != _EVM or not chain.reference.isdecimal():
         raise InvalidInput(
             "chain", where=f"{where}.chain", value=source.chain, limit="of eip155", remedy="Leave the others out."
@@ -187,8 +188,7 @@ def _vault(source: VaultSource, chain: ChainSource, view: RegistryView, folder: 
         raise InvalidInput(
             "instance", where=where, value=str(instance), limit=f"a token on {chain.chain}", remedy="Correct one."
         )
-    remedy = "Add it to the registry first."
-    check.known(str(instance), view.instances, "asset instance", where=f"{where}.instance", remedy=remedy)
+    check.known(str(instance), view.instances, "asset instance", where=f"{where}.instance", remedy=_REMEDY)
     home = parse_chain(source.home or chain.chain, where=f"{where}.home")
     if home.namespace != _EVM or not home.reference.isdecimal():
         raise InvalidInput("home", where=where, value=source.home, limit="of eip155", remedy="Ask `home` of the vault.")

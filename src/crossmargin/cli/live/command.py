@@ -20,7 +20,7 @@ from crossmargin.adapters.live.joining import (
     joined_book,
     joined_market,
 )
-from crossmargin.adapters.live.reading import VaultReading, read_chains
+from crossmargin.adapters.live.reading import VaultReading, read_vaults
 from crossmargin.adapters.live.sources import read_sources
 from crossmargin.adapters.registries.files import DEFAULT_REGISTRY, read_registry
 from crossmargin.adapters.writing import make_folder, write_document
@@ -69,7 +69,7 @@ def read(path: Path, asked: Asked, *, as_json: bool) -> bool:
 
 def look(path: Path, registry: Registry, *, now_ns: int, progress: Progress) -> tuple[VaultReading, ...]:
     """What the sources in a file say at a time."""
-    return read_chains(read_sources(path, registry, time_ns=now_ns), now_s=now_ns // SECOND_NS, progress=progress)
+    return read_vaults(read_sources(path, registry, time_ns=now_ns), now_s=now_ns // SECOND_NS, progress=progress)
 
 
 def now_of(at: str | None) -> int:
