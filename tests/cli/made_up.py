@@ -197,9 +197,9 @@ def scenarios() -> tuple[ScenarioLine, ...]:
     for step in (-4, -2, 2, 4):
         label = f"all {step:+d}/4 of range by beta, vol up"
         lines.append(ScenarioLine(label=label, family="joint", pnl_usd=-1.31e6 if step == -4 else 9e4 * step))
-    label = "BTC -16.0 %, ETH -18.2 % (closer)"
+    label = "BTC -16.0 %, ETH -16.0 % (closer) × 0.976"
     lines.append(ScenarioLine(label=label, family="pair", pnl_usd=-1_398_200.0))
-    lines.append(ScenarioLine(label="BTC -16.0 %, SPX +2.1 % (apart)", family="pair", pnl_usd=-1_377_450.0))
+    lines.append(ScenarioLine(label="BTC -16.0 %, SPX +8.0 % (apart) × 0.645", family="pair", pnl_usd=-1_377_450.0))
     lines.append(ScenarioLine(label="USD rates up", family="rate", pnl_usd=-33_120.0))
     lines.append(ScenarioLine(label="all stable assets -2.0 %", family="peg", pnl_usd=-43_300.0))
     return tuple(lines)
