@@ -241,7 +241,8 @@ GRID: Final = (
     ),
     Statement(
         part="offsets",
-        assumption="Underlyings move along their first principal component or in pairs at stressed correlation.",
+        assumption="Underlyings move along the first principal components of the market and of its risk classes, or in "
+        "pairs at stressed correlation.",
         limit="Joint moves in other directions are covered by the cap on offsets alone.",
         source="EMIR RTS 153/2013, article 27",
     ),
