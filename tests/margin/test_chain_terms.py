@@ -267,3 +267,18 @@ def test_what_all_accounts_hold_is_the_sum_of_theirs_beside_its_caps():
     assert (stock.asset, stock.cap_usd) == ("USDC", 1e9)
     assert stock.gross_usd == pytest.approx(1050.0)
     assert stock.recognised_usd + stock.pending_usd + stock.refused_usd <= stock.gross_usd
+
+
+def test_a_quarantine_moves_no_liquidation_price_and_leaves_no_room_to_open():
+    def told(**state: Any) -> Any:
+        found = pool(holding(USDC_ROLLUP, 1e5), known=FREE, positions={BTC_PERP.id: 2000.0}, said=chains(**state))
+        return xm.explain(found.book, found.snapshot, found.result.plan.model, account="desk")
+
+    calm, forked = told(), told(health={ROLLUP: "forked"})
+    assert forked.account.status == "restricted"
+    assert forked.account.margin_ratio == pytest.approx(calm.account.margin_ratio)
+    for was, now in zip(calm.distances, forked.distances, strict=True):
+        assert was.below is not None
+        assert now.below == pytest.approx(was.below, rel=1e-9)
+    assert max(line.buy or 0.0 for line in calm.capacity) > 0.0
+    assert all(not line.buy for line in forked.capacity)
