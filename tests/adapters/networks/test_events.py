@@ -9,7 +9,7 @@ import pytest
 
 from crossmargin.adapters.networks.backend import ChainBackend, Log, Send
 from crossmargin.adapters.networks.endpoints import Stated
-from crossmargin.adapters.networks.events import agreed_logs, proven_receipts
+from crossmargin.adapters.networks.events import agreed_logs, may_log, proven_receipts
 from crossmargin.adapters.networks.jsonrpc import JsonRpc
 from crossmargin.adapters.networks.rpc_reader import RpcReader
 from crossmargin.core.errors import NotProved, UnreachableChain
@@ -185,3 +185,29 @@ def test_receipts_of_other_chains_are_written_as_theirs() -> None:
     for answer in bad:
         with pytest.raises(UnreachableChain, match="no known form"):
             told(answer).receipts(keccak(b"block"))
+
+
+def test_endpoints_are_asked_for_events_of_blocks_that_may_have_some(backend: ChainBackend, tmp_path: Path) -> None:
+    contract = deployed(backend)
+    asked: list[Logs] = []
+    told = Liar(backend, block_logs=lambda logs: asked.append(logs) or logs)
+    follower = follow(backend, tmp_path / "journal", contract, told)
+    backend.mine(20)
+    for amount in (5, 7, -1):
+        backend.send(backend.keys[0], contract, word(amount))
+        backend.mine(3)
+    assert dict(follower.poll().journal.balances) == {key_of(backend.keys[0]): 11}
+    assert [len(logs) for logs in asked] == [1, 1, 1]
+    follower.store.close()
+
+
+def test_a_bloom_names_whoever_logs_and_few_others(backend: ChainBackend) -> None:
+    contract, _ = with_three_deposits(backend)
+    for number in range(backend.block("latest").number + 1):
+        block = backend.block(number)
+        logs = backend.block_logs(block.hash, contract)
+        assert may_log(block.header, contract) == bool(logs)
+        others = sum(may_log(block.header, bytes([n]) * 20) for n in range(256))
+        assert others <= (2 if logs else 0)
+    full = block.header.replace(block.header[block.header.index(b"\xb9\x01\x00") + 3 :][:256], b"\xff" * 256)
+    assert may_log(full, contract)

@@ -8,15 +8,32 @@ has no vote. What is left to the quorum is the hash of a transaction, which no r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from crossmargin.adapters.networks.backend import ChainReader, Log
 from crossmargin.adapters.networks.endpoints import SILENCE, Endpoint, Stated, stated
 from crossmargin.market.chains.agreement import Freeze, Frozen
+from crossmargin.proofs.keccak import keccak
 from crossmargin.proofs.reasons import Reason, require
 from crossmargin.proofs.receipts import AnyReceipt, PlacedLog, ReceiptLog, check_receipts, logs_of
-from crossmargin.proofs.state import check_header
+from crossmargin.proofs.rlp_codec import decode, strings
+from crossmargin.proofs.state import HEADER, check_header
 
 Readers = Sequence[Endpoint[ChainReader]]
+_BLOOM: Final = list(HEADER).index("logsBloom")
+_BLOOM_BYTES: Final = 256
+
+
+def may_log(header: bytes, contract: bytes) -> bool:
+    """Whether a block may have events of a contract, by the bloom of its header in RLP; in a valid one no is certain.
+
+    The bloom has, for each address that logs, the three bits that the first three pairs of bytes of its keccak name
+    modulo 2048. Source: Ethereum yellow paper, section 4.3.1 (M3:2048)."""
+    items = decode(header, where="header")
+    bloom = strings(items, where="header")[_BLOOM] if isinstance(items, list) else b""
+    named = keccak(contract)
+    bits = [int.from_bytes(named[place : place + 2], "big") % (8 * _BLOOM_BYTES) for place in (0, 2, 4)]
+    return len(bloom) != _BLOOM_BYTES or all(int.from_bytes(bloom, "big") >> bit & 1 for bit in bits)
 
 
 def proven_receipts(reader: ChainReader, block_hash: bytes) -> tuple[AnyReceipt, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from crossmargin.adapters.journals.store import JournalStore
 from crossmargin.adapters.networks.backend import ChainReader, Log
 from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, anchored, head_of
-from crossmargin.adapters.networks.events import agreed_logs, stated_logs
+from crossmargin.adapters.networks.events import agreed_logs, may_log, stated_logs
 from crossmargin.market.chains.agreement import QUORUM, Freeze, Frozen, common_height
 from crossmargin.market.chains.blocks import Block, Header, Key, Movement
 from crossmargin.market.chains.journal import Journal, begin, best_branch, knows
@@ -86,7 +86,7 @@ class Follower:
         if isinstance(final, Frozen) or isinstance(head, Frozen):
             found = tuple(said for said in (final, head) if isinstance(said, Frozen))
             return Poll(journal=journal, frozen=found)
-        steps = next_steps(journal, source, header_of(head.header), header_of(final.header), told)
+        steps = next_steps(journal, source, head.header, header_of(final.header), told)
         if isinstance(steps, Frozen):
             return Poll(journal=journal, frozen=(steps,), anchor=final)
         after = self.store.append(steps)
@@ -103,29 +103,31 @@ class Follower:
 
 
 def next_steps(
-    journal: Journal, source: Source, head: Header, final: Header, told: Told = _untold
+    journal: Journal, source: Source, tip: bytes, final: Header, told: Told = _untold
 ) -> tuple[Step, ...] | Frozen:
-    """The steps that lead a journal to `head`, and to `final` below it; or why the blocks between are not believed.
+    """The steps that lead a journal to the head `tip`, a header in RLP, and to `final` below it; or why the blocks
+    between are not believed. Endpoints are asked only for events of blocks whose header says that there may be some.
 
     A head below the root says that endpoints are behind, and changes nothing. One that does not come from the root, or
     a final block beside it, contradicts what was final: a fork."""
+    head = header_of(tip)
     if journal.forked is not None or head.number < journal.root.number:
         return ()
-    missing: list[Header] = []
-    at = head
+    missing: list[tuple[Header, bool]] = []
+    raw, at = tip, head
     while not knows(journal, at.hash):
         if at.number <= journal.root.number:
             return (Fork(at),)
-        missing.append(at)
+        missing.append((at, may_log(raw, source.contract) or not source.receipts))
         told(len(missing), 2 * max(head.number - journal.head.number, len(missing)))
         parent = _header(source, at.parent, at.number - 1)
         if isinstance(parent, Frozen):
             return parent
-        at = parent
+        raw, at = parent, header_of(parent)
     steps: list[Step] = []
-    for done, header in enumerate(reversed(missing), 1):
+    for done, (header, logs) in enumerate(reversed(missing), 1):
         told(len(missing) + done, 2 * len(missing))
-        block = _block(source, header)
+        block = _block(source, header) if logs else Block(header=header)
         if isinstance(block, Frozen):
             return block
         steps.append(Learn(block))
@@ -142,16 +144,17 @@ def _finality(journal: Journal, final: Header) -> tuple[Step, ...]:
     return (Finalise(final.hash) if on_branch else Fork(final),)
 
 
-def _header(source: Source, block_hash: bytes, number: int) -> Header | Frozen:
-    """The header with that hash, from the first endpoint that has it; the hash is proof enough."""
+def _header(source: Source, block_hash: bytes, number: int) -> bytes | Frozen:
+    """The header with that hash in RLP, from the first endpoint that has it; the hash is proof enough."""
     said: list[str] = []
     for endpoint in source.endpoints:
         try:
             answer = endpoint.reader.block(block_hash)
             check_header(answer.header, block_hash)
-            return header_of(answer.header)
         except SILENCE as failure:
             said.append(f"{endpoint.name}: {failure}")
+        else:
+            return answer.header
     return Frozen(reason=Freeze.TOO_FEW, number=number, said=tuple(said))
 
 
