@@ -62,3 +62,21 @@ def cost_usd(
         rate * amount_usd * seconds / (365.0 * 86_400.0),
         failed * amount_usd,
     ]
+
+
+def cheapest_way(
+    ways: list[tuple[float, float, float, float, float]], value: float, tokens: float, within_s: float
+) -> tuple[int, float, float]:
+    """Which way is taken, what it costs and when it is there: the cheapest in time, else the first to be there.
+
+    A way is its fixed cost, its share of the value, the time by which it is there, what passes at once, and the refill.
+    """
+    found = []
+    for number, (fixed, share, there_s, capacity, refill_per_s) in enumerate(ways):
+        over = max(tokens - capacity, 0.0)
+        wait_s = 0.0 if over == 0.0 else math.inf if refill_per_s == 0.0 else over / refill_per_s
+        found.append((number, fixed + share * value, there_s + wait_s))
+    timely = [one for one in found if one[2] <= within_s]
+    if timely:
+        return min(timely, key=lambda one: (one[1], one[0]))
+    return min(found, key=lambda one: (one[2], one[0]))

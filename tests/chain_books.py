@@ -19,6 +19,7 @@ from crossmargin.market.representations.document import (
     InstanceState,
     Transfer,
 )
+from crossmargin.market.transfers.document import TransferDocument
 from crossmargin.portfolio.build import build_book
 from crossmargin.portfolio.document import BookDocument, Holding
 from tests.margin.desk import CONTRACTS, account, desk_market, group, plain_model
@@ -134,11 +135,12 @@ def pool(
     said: ChainsDocument | None = None,
     known: Registry | None = None,
     positions: dict[str, float] | None = None,
+    routes: TransferDocument | None = None,
     **model: Any,
 ) -> Pool:
     """The margin of one account that holds `holdings` against `positions`."""
     document = replace(desk_market(), chains=said or chains())
-    snapshot = build_snapshot(document, registry=known or registry())
+    snapshot = build_snapshot(document, registry=known or registry(), routes=routes)
     one = replace(account(group(positions or {})), collateral=holdings)
     assert snapshot.chains is not None
     book = build_book(

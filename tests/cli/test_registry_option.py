@@ -87,7 +87,7 @@ def test_what_is_absolute_or_shipped_stays_as_it_is(tmp_path: Path):
     assert document.chains is not None
     for said in ("", str(tmp_path / "registry.toml")):
         one = msgspec.structs.replace(document, chains=msgspec.structs.replace(document.chains, registry=said))
-        assert moved_market(one, DEMO / "market.toml", tmp_path / "x" / "market.toml") is one
+        assert moved_market(one, DEMO / "market.toml", tmp_path / "x" / "market.toml") == one
     plain = msgspec.structs.replace(document, chains=None)
     assert moved_market(plain, DEMO / "market.toml", tmp_path / "market.toml") is plain
 
@@ -112,3 +112,20 @@ def test_a_new_pack_holds_its_registry(tmp_path: Path):
     assert named_in(pack / "market.toml") == "registry.toml"
     assert (pack / "registry.toml").read_text() == (DEMO / "registry.toml").read_text()
     assert crossmargin("conformance", pack).code == 0
+
+
+def test_a_market_finds_its_routes_wherever_it_is_written(tmp_path: Path):
+    base = tmp_path / "desk" / "market.toml"
+    base.parent.mkdir()
+    document = read_document(DEMO / "market.toml", MarketDocument)
+    assert document.chains is not None
+    said = msgspec.structs.replace(document.chains, routes="routes.toml")
+    (base.parent / "registry.toml").write_text((DEMO / "registry.toml").read_text())
+    (base.parent / "routes.toml").write_text("")
+    here = msgspec.structs.replace(document, chains=said)
+    write_document(base, here)
+    write_document(tmp_path / "market.toml", moved_market(here, base, tmp_path / "market.toml"))
+    assert tomllib.loads((tmp_path / "market.toml").read_text())["chains"]["routes"] == "desk/routes.toml"
+    assert (
+        read_market(tmp_path / "market.toml").hash == read_market(base).hash != read_market(DEMO / "market.toml").hash
+    )

@@ -13,7 +13,16 @@ from msgspec.structs import replace
 import crossmargin as xm
 from crossmargin.core.finality import Health
 from crossmargin.engine.plan import replan
-from crossmargin.margin.chain_terms import CHAIN_TERMS, Held, arriving, bridge_failure, late, transfers, unavailable
+from crossmargin.margin.chain_terms import (
+    CHAIN_TERMS,
+    Held,
+    arrivals,
+    arriving,
+    bridge_failure,
+    late,
+    transfers,
+    unavailable,
+)
 from crossmargin.margin.document import Factor, WrongWay
 from crossmargin.market.representations.document import Transfer
 from crossmargin.portfolio.document import Holding
@@ -127,12 +136,13 @@ def amounts(found: Pool) -> Held:
 def every_term(found: Pool, held: Held, needed: float) -> list[float]:
     ready = found.result.plan
     risk = ready.chain_risk
-    used = arriving(held, risk, np.asarray([needed]))
+    there = arrivals(held, risk)
+    used = arriving(held, there, np.asarray([needed]))
     return [
         float(bridge_failure(held, risk, 1)[0]),
-        float(late(used, held, risk, 1)[0]),
+        float(late(used, held, there, 1)[0]),
         float(unavailable(held, risk, ready.terms.matrix, ready.model, 1)[0]),
-        float(transfers(used, held, risk, 1)[0]),
+        float(transfers(used, held, there, risk, 1)[0]),
     ]
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from crossmargin.adapters.documents import decode, read_document
 from crossmargin.core.check import known
+from crossmargin.core.instant import parse_instant
 from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, dated
 from crossmargin.engine.recipe import Recipe, recipe
 from crossmargin.instruments.symbols import Product
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from crossmargin.adapters.tables import TableSource
     from crossmargin.margin.rulebooks.rulebook import Rulebook
     from crossmargin.market.registry.registry import Registry
+    from crossmargin.market.transfers.document import TransferDocument
 
 StrPath: TypeAlias = str | os.PathLike[str]
 DEFAULT_MODEL: Final = "crossmargin-grid"
@@ -55,8 +57,10 @@ def read_market(path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
 
 def market_of(document: MarketDocument, path: StrPath, *, registry: StrPath | None = None) -> Snapshot:
     """The market that a document states which is, or will be, the file `path`; raises as `read_market` does."""
-    records = None if document.chains is None else _records(document, path, registry)
-    return build_snapshot(document, where=str(path), registry=records)
+    if document.chains is None:
+        return build_snapshot(document, where=str(path))
+    records = _records(document, path, registry)
+    return build_snapshot(document, where=str(path), registry=records, routes=_routes(document, path, records))
 
 
 def read_market_registry(path: StrPath, *, registry: StrPath | None = None) -> Registry:
@@ -74,26 +78,44 @@ def _records(document: MarketDocument, path: StrPath, registry: StrPath | None) 
     )
 
     named = "" if document.chains is None else document.chains.registry
-    beside = Path(path).parent / named if named else DEFAULT_REGISTRY
+    beside = DEFAULT_REGISTRY if named in {"", DEFAULT_REGISTRY} else Path(path).parent / named
     return read_registry(beside if registry is None else str(registry))
 
 
+def _routes(document: MarketDocument, path: StrPath, records: Registry) -> TransferDocument | None:
+    from crossmargin.adapters.registries.transfers import (  # noqa: PLC0415 a market without routes does without
+        DEFAULT_TRANSFERS,
+        read_routes,
+    )
+
+    named = "" if document.chains is None else document.chains.routes
+    if not named:
+        return None
+    view = records.at(parse_instant(document.as_of, where=f"{path}: as_of"))
+    return read_routes(named if named == DEFAULT_TRANSFERS else Path(path).parent / named, view)
+
+
 def moved_market(document: MarketDocument, path: StrPath, out: StrPath) -> MarketDocument:
-    """The market of the file `path` as it is written to `out`: the registry that it names is found from there too.
+    """The market of the file `path` as it is written to `out`: registry and routes are found from there too.
 
     A path that is absolute stays as it is stated, and one that cannot be relative (another drive) becomes absolute.
     """
     chains = document.chains
-    if chains is None or not chains.registry or Path(chains.registry).is_absolute():
+    if chains is None:
         return document
-    named = Path(path).parent / chains.registry
+    moved = {name: _moved_path(getattr(chains, name), path, out) for name in ("registry", "routes")}
+    return msgspec.structs.replace(document, chains=msgspec.structs.replace(chains, **moved))
+
+
+def _moved_path(said: str, path: StrPath, out: StrPath) -> str:
+    if not said or said == "default" or Path(said).is_absolute():
+        return said
+    named = Path(path).parent / said
     file = named.parent.resolve() / named.name  # The folder alone: a link such as `current.toml` stays one.
     try:
-        found = Path(os.path.relpath(file, Path(out).parent.resolve()))
+        return Path(os.path.relpath(file, Path(out).parent.resolve())).as_posix()
     except ValueError:
-        found = file
-    registry = found.as_posix()
-    return msgspec.structs.replace(document, chains=msgspec.structs.replace(chains, registry=registry))
+        return file.as_posix()
 
 
 def read_book(source: TableSource, *, market: Snapshot, instruments: StrPath | None = None) -> Book:

@@ -13,6 +13,7 @@ from crossmargin.engine.plan import Plan
 from crossmargin.margin.chain_terms import (
     CHAIN_TERMS,
     Held,
+    arrivals,
     arriving,
     bridge_failure,
     late,
@@ -154,12 +155,13 @@ def chain_terms_of(
         recognised=np.where(credit, recognised.recognised, 0.0),
     )
     covered = tally(book.group_pool, groups.covered, pools)
-    used = arriving(held, risk, covered)
+    found = arrivals(held, risk)
+    used = arriving(held, found, covered)
     failed = needed_part(bridge_failure(held, risk, pools), covered, worth)
     terms[:, 0] = np.maximum(failed - contained, 0.0)
-    terms[:, 1] = late(used, held, risk, pools)
+    terms[:, 1] = late(used, held, found, pools)
     terms[:, 2] = needed_part(unavailable(held, risk, ready.terms.matrix, ready.model, pools), covered, worth)
-    terms[:, 3] = transfers(used, held, risk, pools)
+    terms[:, 3] = transfers(used, held, found, risk, pools)
     return terms
 
 

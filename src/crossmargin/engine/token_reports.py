@@ -11,6 +11,8 @@ from crossmargin.collateral.tokens import Reason
 from crossmargin.core.arrays import FloatArray, tally
 from crossmargin.core.finality import HEALTH_NAMES, HealthName, LevelName, TrustName
 from crossmargin.instruments.terms import Token
+from crossmargin.margin.chain_terms import NONE
+from crossmargin.margin.ways import cheapest_ways
 from crossmargin.market.representations.build import ChainMarket
 from crossmargin.market.representations.document import PegName
 
@@ -46,13 +48,15 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransferLine(_Part, frozen=True, kw_only=True):
-    """The way of a token to where it is needed: `cost_usd` of moving all that counts, and its median and slow time."""
+    """The way of a token to where it is needed, the cheapest in time for all that counts: its cost, its median and slow
+    time from sending to use, and whether that is `in_time`. `route` is "" where no way is open."""
 
     to: str
     route: str
     cost_usd: float
     p50_s: float
     p95_s: float
+    in_time: bool = True
 
 
 class TokenLine(_Part, frozen=True, kw_only=True):
@@ -112,11 +116,6 @@ def token_line(result: MarginResult, line: int) -> TokenLine | None:
     if not isinstance(terms, Token) or chains is None:
         return None
     state = chains.instances[terms.instance]
-    counts, way = float(held.recognised[line]), state.transfer
-    transfer = None
-    if way is not None and chains.needed_on not in {"", terms.chain}:
-        cost = way.cost_usd + way.cost_bps * 1e-4 * max(counts, 0.0)
-        transfer = TransferLine(to=chains.needed_on, route=way.route, cost_usd=cost, p50_s=way.p50_s, p95_s=way.p95_s)
     return TokenLine(
         instance=terms.instance,
         level=terms.level,
@@ -134,7 +133,26 @@ def token_line(result: MarginResult, line: int) -> TokenLine | None:
         pending_usd=float(held.pending[line]),
         refused_usd=float(held.refused[line]),
         reasons=reasons_of(int(held.reason[line])),
-        transfer=transfer,
+        transfer=_transfer_line(result, line, chains.needed_on),
+    )
+
+
+def _transfer_line(result: MarginResult, line: int, to: str) -> TransferLine | None:
+    """The way of one holding, which the terms of chains take too; none where it need not go anywhere."""
+    risk, lines = result.plan.chain_risk, result.book.holdings
+    lane = NONE if risk is None else int(risk.lane[lines.instrument[line]])
+    if risk is None or lane == NONE:
+        return None
+    one = slice(line, line + 1)
+    counts = np.maximum(result.held.recognised[one], 0.0)
+    taken = cheapest_ways(risk.lanes, np.asarray([lane]), counts, np.maximum(lines.quantity[one], 0.0))
+    return TransferLine(
+        to=to,
+        route=risk.lanes.routes[lane][int(taken.way[0])],
+        cost_usd=float(taken.cost_usd[0]),
+        p50_s=float(taken.p50_s[0]),
+        p95_s=float(taken.p95_s[0]),
+        in_time=bool(taken.in_time[0]),
     )
 
 

@@ -1,7 +1,8 @@
 """What chains and bridges add to the requirement of a pool: bridges that fail, collateral that is late, stuck or far.
 
 Each term is zero without collateral on chains, never negative, and does not fall as more stands behind a bridge or on
-a chain. What haircuts have taken off already, or the scan of the scenarios holds, is not asked for again.
+a chain and takes the same way. What haircuts have taken off already, or the scan of the scenarios holds, is not asked
+for again.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Final
 
 import numpy as np
 
-from crossmargin.core.arrays import FloatArray, IndexArray, frozen, tally
+from crossmargin.core.arrays import FloatArray, IndexArray, IntArray, frozen, tally
 from crossmargin.core.finality import Health
 from crossmargin.instruments.table import InstrumentTable
 from crossmargin.instruments.terms import Spot, Token
 from crossmargin.margin.addons import running_sums
 from crossmargin.margin.document import ChainTerms, MarginModel
 from crossmargin.margin.scan import ScanMatrix, measure_of
+from crossmargin.margin.ways import Lanes, cheapest_ways, lanes_of
 from crossmargin.market.representations.build import ChainMarket
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.measures.reduce import reduce_rows
@@ -32,21 +34,21 @@ NONE: Final = -1
 class ChainRisk:
     """What each row of the table bears, made once per market and model.
 
-    `failure` [instrument, pair] is the share of its value that is lost when a pair of bridges fails; `stretch`
-    [instrument] is √(max(τ, τ₀)/τ₀) of the margin horizon of collateral held in it, `halt_stretch` the same of a halt
-    of its chain.
+    `failure` [instrument, pair] is the share of its value that is lost when a pair of bridges fails; `halt_stretch`
+    [instrument] is √(max(τ, τ₀)/τ₀) of a halt of its chain, τ₀ being `horizon_s` of the margin.
     `chain` [instrument] is a code, −1 for what is on no stated chain; `works` [instrument] whether its chain produces
-    blocks. `cost` [instrument] is the share of value, and `cost_usd` the amount, that a transfer takes.
+    blocks. `lane` [instrument] is the row of `lanes` in which it gets to where it is needed, −1 for what need not;
+    `arrival_s` [instrument] is when it is there, beside the time of its way.
     """
 
     failure: FloatArray
     arrival_s: FloatArray
-    stretch: FloatArray
     halt_stretch: FloatArray
     chain: IndexArray
     works: FloatArray
-    cost: FloatArray
-    cost_usd: FloatArray
+    lane: IndexArray
+    lanes: Lanes
+    horizon_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +63,17 @@ class Held:
     recognised: FloatArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrivals:
+    """When each holding is where it is needed [holding], and what bringing it takes: `share` of what is moved, and
+    `fixed_usd` once for each token of a pool. `stretch` is √(max(τ, τ₀)/τ₀) of the margin horizon."""
+
+    arrival_s: FloatArray
+    stretch: FloatArray
+    share: FloatArray
+    fixed_usd: FloatArray
+
+
 def chain_risk(table: InstrumentTable, snapshot: Snapshot, model: MarginModel) -> ChainRisk | None:
     """What each row bears; none where the market states no chains."""
     chains = snapshot.chains
@@ -68,34 +81,50 @@ def chain_risk(table: InstrumentTable, snapshot: Snapshot, model: MarginModel) -
         return None
     horizon_s = model.liquidity.horizon_days * DAY_S
     rows = [_times(terms, chains, model.chains) for terms in table.terms]
-    arrival_s, halt_s, chain, works, cost, cost_usd = np.asarray(rows, np.float64).reshape(-1, 6).T
+    arrival_s, halt_s, chain, works = np.asarray(rows, np.float64).reshape(-1, 4).T
+    lane, lanes = _lanes(table, snapshot, chains)
     return ChainRisk(
         failure=frozen(_failures(table, chains, model.chains.bridge_loss)),
         arrival_s=frozen(arrival_s),
-        stretch=frozen(np.sqrt(np.maximum(arrival_s, horizon_s) / horizon_s)),
         halt_stretch=frozen(np.sqrt(np.maximum(halt_s, horizon_s) / horizon_s)),
         chain=frozen(chain, np.int32),
         works=frozen(works),
-        cost=frozen(cost),
-        cost_usd=frozen(cost_usd),
+        lane=lane,
+        lanes=lanes,
+        horizon_s=horizon_s,
     )
 
 
-def _times(terms: object, chains: ChainMarket, rules: ChainTerms) -> tuple[float, float, int, float, float, float]:
-    """Seconds until it arrives, seconds of a halt, code of its chain, whether that works, cost share and cost."""
+def _times(terms: object, chains: ChainMarket, rules: ChainTerms) -> tuple[float, float, int, float]:
+    """Seconds until it arrives, but for its way; seconds of a halt, code of its chain, and whether that works."""
     if not isinstance(terms, Spot) or terms.chain not in chains.chains:
-        return 0.0, 0.0, NONE, 0.0, 0.0, 0.0
+        return 0.0, 0.0, NONE, 0.0
     finality, health = chains.registry.chains[terms.chain].finality, chains.health(terms.chain)
-    arrival = rules.detect_s + rules.include_s + finality.final_s
+    arrival = rules.detect_s + rules.include_s
+    arrival += rules.include_s if _is_far(terms, chains) else finality.final_s  # A way's own time has its finality.
     arrival += finality.halt_s if health == Health.HALTED else 0.0
-    cost = cost_usd = 0.0
-    if isinstance(terms, Token) and chains.needed_on not in {"", terms.chain}:
-        way = chains.instances[terms.instance].transfer
-        assert way is not None, "the way to where it is needed is checked where the market is built"
-        arrival, cost, cost_usd = arrival + way.p95_s + rules.include_s, way.cost_bps * 1e-4, way.cost_usd
     code = tuple(chains.chains).index(terms.chain)
     works = 0.0 if health == Health.HALTED else 1.0
-    return arrival, finality.halt_s, code, works, cost, cost_usd
+    return arrival, finality.halt_s, code, works
+
+
+def _is_far(terms: object, chains: ChainMarket) -> bool:
+    """Whether a row is a token that must get to another chain."""
+    return isinstance(terms, Token) and chains.needed_on not in {"", terms.chain}
+
+
+def _lanes(table: InstrumentTable, snapshot: Snapshot, chains: ChainMarket) -> tuple[IndexArray, Lanes]:
+    """The lane of each row [instrument], −1 for what need not go anywhere, and the ways of each lane."""
+    far = {i: t for i, t in enumerate(table.terms) if _is_far(t, chains) and isinstance(t, Token)}
+    coins = {gas.coin for gas in chains.routes.gas.values()} if chains.routes is not None and far else set()
+    coin_usd = {coin: snapshot.asset_price(coin) for coin in coins & snapshot.assets.keys()}
+    instances = sorted({t.instance for t in far.values()})
+    found = [chains.ways(instance, coin_usd) for instance in instances]
+    code = {instance: i for i, instance in enumerate(instances)}
+    lane = np.full(len(table), NONE)
+    lane[list(far)] = [code[t.instance] for t in far.values()]
+    lanes = lanes_of([ways for ways in found if ways is not None], within_s=chains.needed_within_s)
+    return frozen(lane, np.int32), lanes
 
 
 def _failures(table: InstrumentTable, chains: ChainMarket, loss: float) -> FloatArray:
@@ -124,9 +153,34 @@ def bridge_failure(held: Held, risk: ChainRisk, pools: int) -> FloatArray:
     return worst
 
 
-def arriving(held: Held, risk: ChainRisk, needed: FloatArray) -> FloatArray:
+def arrivals(held: Held, risk: ChainRisk) -> Arrivals:
+    """When holdings are where they are needed, each token of a pool by the cheapest way in time for all of it."""
+    arrival_s = risk.arrival_s[held.row]
+    share, fixed_usd = np.zeros(len(held.row)), np.zeros(len(held.row))
+    far = np.flatnonzero(risk.lane[held.row] >= 0)
+    if len(far):
+        tokens, first, line = np.unique(_token_keys(held, risk)[far], return_index=True, return_inverse=True)
+        value = tally(line, held.recognised[far], len(tokens))
+        amount = tally(line, np.maximum(held.amount[far], 0.0), len(tokens))
+        taken = cheapest_ways(risk.lanes, risk.lane[held.row[far[first]]], value, amount)
+        arrival_s[far] += taken.p95_s[line]
+        share[far], fixed_usd[far] = taken.share[line], taken.fixed_usd[line]
+    return Arrivals(
+        arrival_s=frozen(arrival_s),
+        stretch=frozen(np.sqrt(np.maximum(arrival_s, risk.horizon_s) / risk.horizon_s)),
+        share=frozen(share),
+        fixed_usd=frozen(fixed_usd),
+    )
+
+
+def _token_keys(held: Held, risk: ChainRisk) -> IntArray:
+    """One number for each pool and row [holding]."""
+    return held.pool.astype(np.int64) * len(risk.lane) + held.row
+
+
+def arriving(held: Held, found: Arrivals, needed: FloatArray) -> FloatArray:
     """The part of each holding that is used when `needed` [pool] is met by what arrives first [holding], USD."""
-    order = np.lexsort((held.row, risk.arrival_s[held.row], held.pool))
+    order = np.lexsort((held.row, found.arrival_s, held.pool))
     counted, pool = held.recognised[order], held.pool[order]
     before = running_sums(counted, pool.astype(np.int64)) - counted
     used = np.empty(len(order))
@@ -134,23 +188,22 @@ def arriving(held: Held, risk: ChainRisk, needed: FloatArray) -> FloatArray:
     return used
 
 
-def late(used: FloatArray, held: Held, risk: ChainRisk, pools: int) -> FloatArray:
+def late(used: FloatArray, held: Held, found: Arrivals, pools: int) -> FloatArray:
     """The loss of the time that collateral arrives after the horizon of the scan [pool], USD.
 
     Σ used · (√(max(τ, τ₀)/τ₀) − 1): `used` is the part of the scan's loss, which is diffusive, that the holding must
     cover; jumps do not grow with time and stay as they are.
     """
-    return tally(held.pool, used * (risk.stretch[held.row] - 1.0), pools)
+    return tally(held.pool, used * (found.stretch - 1.0), pools)
 
 
-def transfers(used: FloatArray, held: Held, risk: ChainRisk, pools: int) -> FloatArray:
+def transfers(used: FloatArray, held: Held, found: Arrivals, risk: ChainRisk, pools: int) -> FloatArray:
     """What bringing collateral to where it is needed takes [pool], USD: a share of what is moved, and once for each
     token."""
-    share = tally(held.pool, used * risk.cost[held.row], pools)
-    rows = len(risk.cost_usd)
-    moved = np.unique((held.pool.astype(np.int64) * rows + held.row)[used > 0.0])
-    pool, row = np.divmod(moved, max(rows, 1))
-    return share + tally(pool, risk.cost_usd[row], pools)
+    moved = np.flatnonzero(used > 0.0)
+    _, first = np.unique(_token_keys(held, risk)[moved], return_index=True)
+    share, once = tally(held.pool, used * found.share, pools), moved[first]
+    return share + tally(held.pool[once], found.fixed_usd[once], pools)
 
 
 def unavailable(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: MarginModel, pools: int) -> FloatArray:

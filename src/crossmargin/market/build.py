@@ -17,10 +17,17 @@ from crossmargin.market.registry.registry import Registry
 from crossmargin.market.representations.build import ChainMarket, build_chains, require_registry
 from crossmargin.market.snapshot import USD, Asset, Liquidity, Mark, Snapshot, Underlying
 from crossmargin.market.surface import VolSurface
+from crossmargin.market.transfers.document import TransferDocument
 
 
-def build_snapshot(market: doc.MarketDocument, *, where: str = "market", registry: Registry | None = None) -> Snapshot:
-    """The frozen snapshot of a market document; `registry` is what its chains are read by.
+def build_snapshot(
+    market: doc.MarketDocument,
+    *,
+    where: str = "market",
+    registry: Registry | None = None,
+    routes: TransferDocument | None = None,
+) -> Snapshot:
+    """The frozen snapshot of a market document; `registry` is what its chains are read by, `routes` what they name.
 
     Raises `InvalidInput` (or a kind of it) for a number out of range, an expiry that has passed, a name that stands
     twice or prices that refer to each other in a circle, `MissingFactors` for assets and underlyings that are referred
@@ -44,15 +51,18 @@ def build_snapshot(market: doc.MarketDocument, *, where: str = "market", registr
         correlation_names=names,
         correlation=matrix,
         source=market.source,
-        chains=_chains(market, registry, time_ns, where),
+        chains=_chains(market, registry, routes, time_ns, where),
     )
 
 
-def _chains(market: doc.MarketDocument, registry: Registry | None, time_ns: int, where: str) -> ChainMarket | None:
+def _chains(
+    market: doc.MarketDocument, registry: Registry | None, routes: TransferDocument | None, time_ns: int, where: str
+) -> ChainMarket | None:
     if market.chains is None:
         return None
     place = f"{where}: chains"
-    found = build_chains(market.chains, require_registry(registry, where=place), time_ns=time_ns, where=place)
+    records = require_registry(registry, where=place)
+    found = build_chains(market.chains, records, time_ns=time_ns, routes=routes, where=place)
     names = {a.name for a in market.assets} | {USD}
     lacking = {f"asset {asset}": key for key, asset in found.assets.items() if asset not in names}
     if lacking:

@@ -21,6 +21,7 @@ from crossmargin.engine.variants import account_alone
 from crossmargin.margin.rulebooks.rulebook import Rulebook, RuleResult
 from crossmargin.market.document import MarketDocument
 
+_SHIPPED = {"", "default"}
 _PACK_HEADING = """\
 A conformance pack to be completed: `crossmargin conformance` on this folder runs it.
 The source "crossmargin" says that the numbers of the cases are Crossmargin's own. Name the venue and the day of its
@@ -85,12 +86,14 @@ def _copy(file: Path, folder: Path, name: str) -> str:
 
 
 def _copy_market(file: Path, folder: Path) -> str:
-    """A copy of a market, with the registry that it names beside it."""
+    """A copy of a market, with the registry and the routes that it names beside it."""
     document = read_document(file, MarketDocument)
     chains = document.chains
-    if chains is None or not chains.registry:
+    named = {name: getattr(chains, name, "") for name in ("registry", "routes")}
+    copied = {name: _copy(file.parent / said, folder, name) for name, said in named.items() if said not in _SHIPPED}
+    if chains is None or not copied:
         return _copy(file, folder, "market")
-    beside = msgspec.structs.replace(chains, registry=_copy(file.parent / chains.registry, folder, "registry"))
+    beside = msgspec.structs.replace(chains, **copied)
     name = f"market{file.suffix}"
     write_document(folder / name, msgspec.structs.replace(document, chains=beside))
     return name

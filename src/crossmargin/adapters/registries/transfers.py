@@ -8,7 +8,7 @@ from typing import Final
 
 from crossmargin.adapters.documents import decode, read_document
 from crossmargin.market.registry.registry import RegistryView
-from crossmargin.market.transfers.build import TransferTable, build_transfers
+from crossmargin.market.transfers.build import TransferTable, build_transfers, known_part
 from crossmargin.market.transfers.document import TransferDocument
 
 DEFAULT_TRANSFERS: Final = "default"
@@ -19,8 +19,16 @@ def read_transfers(path: str | Path, registry: RegistryView) -> TransferTable:
 
     Raises `UnreadableFile`, `UnknownName`, `DuplicateName` or `InvalidInput` with the place inside the file.
     """
+    where = "default.toml" if str(path) == DEFAULT_TRANSFERS else str(path)
+    return build_transfers(read_routes(path, registry), registry, where=where)
+
+
+def read_routes(path: str | Path, registry: RegistryView) -> TransferDocument:
+    """The document of a table of routes; of the one that ships what the registry knows.
+
+    Raises `UnreadableFile` or `InvalidInput` for a file that cannot be read.
+    """
     if str(path) != DEFAULT_TRANSFERS:
-        return build_transfers(read_document(path, TransferDocument), registry, where=str(path))
+        return read_document(path, TransferDocument)
     raw = resources.files("crossmargin.market.transfers").joinpath("default.toml").read_bytes()
-    document = decode(raw, TransferDocument, syntax="toml", where="default.toml")
-    return build_transfers(document, registry, where="default.toml")
+    return known_part(decode(raw, TransferDocument, syntax="toml", where="default.toml"), registry)

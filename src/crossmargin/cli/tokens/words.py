@@ -33,6 +33,7 @@ WAYS: Final = (
     Column("cost USD"),
     Column("usually"),
     Column("slow (p95)"),
+    Column("in time", words=True),
 )
 STANDINGS: Final = (
     Column("", words=True),
@@ -138,10 +139,11 @@ def way_row(line: CollateralLine, token: TokenLine) -> list[str]:
     return [
         token_name(line, token),
         chain_name(way.to),
-        way.route,
+        way.route or "none is open",
         usd(max(line.recognised_usd, 0.0)),
         usd(way.cost_usd),
         *times,
+        "yes" if way.in_time else "no",
     ]
 
 

@@ -22,6 +22,7 @@ from crossmargin.market.snapshot import Snapshot
 from crossmargin.market.transfers.buckets import Bucket, wait_s
 from crossmargin.market.transfers.build import TransferTable
 from crossmargin.market.transfers.cost import Conditions, TransferCosts, transfer_costs
+from crossmargin.market.transfers.ways import lane_limit
 from crossmargin.optimize.transfers.arbitrage import band
 from crossmargin.optimize.transfers.choose import cheapest_in_time
 
@@ -98,11 +99,10 @@ def _costs(
 
 def _wait_s(asked: Asked, bridge: str, view: RegistryView) -> float | None:
     """The queue at the lane's limit, if the registry has one and it is full now; None where nothing ever passes."""
-    lane = (asked.asset, asked.origin, asked.destination)
-    for limit in view.bridges[bridge].limits:
-        if (limit.asset, limit.origin, limit.destination) == lane:
-            capacity = int(Fraction(limit.capacity))
-            bucket = Bucket(capacity=capacity, refill_per_s=Fraction(limit.refill_per_s), left=capacity, time_ns=0)
-            wait = wait_s(bucket, math.ceil(Fraction(str(asked.amount)) * 10 ** view.assets[asked.asset].decimals), 0)
-            return None if wait is None else float(wait)
-    return 0.0
+    limit = lane_limit(view, bridge, asked.asset, asked.origin, asked.destination)
+    if limit is None:
+        return 0.0
+    capacity = int(Fraction(limit.capacity))
+    bucket = Bucket(capacity=capacity, refill_per_s=Fraction(limit.refill_per_s), left=capacity, time_ns=0)
+    wait = wait_s(bucket, math.ceil(Fraction(str(asked.amount)) * 10 ** view.assets[asked.asset].decimals), 0)
+    return None if wait is None else float(wait)

@@ -17,7 +17,18 @@ from crossmargin.core.errors import InvalidInput, MissingFactors
 from crossmargin.core.finality import HEALTHS, Health
 from crossmargin.market.registry.registry import CUT_OFF, Registry, RegistryView, chain_of
 from crossmargin.market.registry.verifiers import effective_verifiers
-from crossmargin.market.representations.document import BridgeState, ChainsDocument, ChainState, InstanceState, Transfer
+from crossmargin.market.representations.document import (
+    NEEDED_WITHIN_S,
+    BridgeState,
+    ChainsDocument,
+    ChainState,
+    InstanceState,
+    Transfer,
+)
+from crossmargin.market.transfers.build import TransferTable, build_transfers
+from crossmargin.market.transfers.cost import serves
+from crossmargin.market.transfers.document import TransferDocument
+from crossmargin.market.transfers.ways import Ways, stated_way, ways_between
 
 LAGGING_MULTIPLE: Final = 2.0  # a final block older than twice the chain's profile lags (this project, 2026-11-22)
 TRANSFER_S_MAX: Final = 90 * 86_400.0  # the longest way out in use takes weeks
@@ -28,7 +39,8 @@ NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 class ChainMarket:
     """The registry in force and the state of what it names; `share` is what a fall of a `chain:` factor has left.
 
-    `registry_sha256` is the hash of all records, the past ones too.
+    `registry_sha256` is the hash of all records, the past ones too. `routes` lead to `needed_on`, none where every
+    instance states its own way.
     """
 
     registry: RegistryView
@@ -38,12 +50,19 @@ class ChainMarket:
     bridges: Mapping[str, BridgeState]
     instances: Mapping[str, InstanceState]
     share: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    routes: TransferTable | None = None
+    needed_within_s: float = NEEDED_WITHIN_S
 
     @property
     def hash(self) -> str:
-        """Canonical digest: the states, the registry by its own hash, and the time at which it is read."""
+        """Canonical digest: the states, the registry and routes by their own hash, and the time of reading them."""
         names = ("registry_sha256", "needed_on", "chains", "bridges", "instances", "share")
-        return digest({name: getattr(self, name) for name in names} | {"time_ns": self.registry.time_ns})
+        said = {name: getattr(self, name) for name in names} | {"time_ns": self.registry.time_ns}
+        if self.routes is not None:
+            said["routes_sha256"] = self.routes.sha256
+        if self.needed_within_s != NEEDED_WITHIN_S:
+            said["needed_within_s"] = self.needed_within_s
+        return digest(said)
 
     @property
     def assets(self) -> Mapping[str, str]:
@@ -79,6 +98,25 @@ class ChainMarket:
         found = {self.bridges[bridge].state, self.registry.bridges[bridge].incident}
         return "exploited" in found if held else not found.isdisjoint(CUT_OFF)
 
+    def ways(self, instance: str, coin_usd: Mapping[str, float]) -> Ways | None:
+        """The ways of a token to where it is needed, none where it is there: the one that it states, else all routes.
+
+        Not over a bridge that is closed. `coin_usd` has the prices of coins that pay for gas; raises `MissingFactors`
+        for one that it lacks."""
+        origin, stated = chain_of(instance), self.instances[instance].transfer
+        if self.needed_on in {"", origin}:
+            return None
+        if stated is not None:
+            times = [self.registry.chains[origin].finality.final_s + x for x in (stated.p50_s, stated.p95_s)]
+            price = {"fixed_usd": stated.cost_usd, "share": stated.cost_bps * 1e-4}
+            return stated_way(stated.route, **price, p50_s=times[0], p95_s=times[1])
+        assert self.routes is not None, "the way to where it is needed is checked where the market is built"
+        shut = {bridge for bridge in self.bridges if self.is_closed(bridge)}
+        carrying = {name: route for name, route in self.routes.routes.items() if route.bridge not in shut}
+        asset = self.registry.instances[instance].canonical
+        lane = {"asset": asset, "origin": origin, "destination": self.needed_on}
+        return ways_between(replace(self.routes, routes=carrying), self.registry, **lane, coin_usd=coin_usd)
+
     def verifiers(self, bridge: str) -> int:
         """How many independent parties must be corrupted before a bridge believes a lie."""
         return effective_verifiers(self.registry.bridges[bridge].verifiers)
@@ -94,8 +132,15 @@ class ChainMarket:
         return replace(self, bridges=bridges, share=share)
 
 
-def build_chains(document: ChainsDocument, registry: Registry, *, time_ns: int, where: str = "chains") -> ChainMarket:
-    """The chains of a market, with the registry as it stands at its time.
+def build_chains(
+    document: ChainsDocument,
+    registry: Registry,
+    *,
+    time_ns: int,
+    routes: TransferDocument | None = None,
+    where: str = "chains",
+) -> ChainMarket:
+    """The chains of a market, with the registry as it stands at its time, and the routes that it names.
 
     Raises `UnknownName` for what the registry does not hold then, `DuplicateName`, `InvalidInput` for figures out of
     range, and `MissingFactors` for all that a stated instance needs and nobody stated: the state of its chain and of
@@ -127,9 +172,22 @@ def build_chains(document: ChainsDocument, registry: Registry, *, time_ns: int, 
         chains={c.chain: c for c in document.chains},
         bridges={b.bridge: b for b in document.bridges},
         instances={x.instance: x for x in states},
+        routes=_routes(document, routes, view, where),
+        needed_within_s=check.within(document.needed_within_s, "needed_within_s", 0.0, TRANSFER_S_MAX, where=where),
     )
     _require(found, where)
     return found
+
+
+def _routes(
+    document: ChainsDocument, routes: TransferDocument | None, view: RegistryView, where: str
+) -> TransferTable | None:
+    if not document.routes:
+        return None
+    if routes is None:
+        limit, remedy = "given where a market names them", "Read the market from a file, or give its routes."
+        raise InvalidInput("routes", where=where, value=document.routes, limit=limit, remedy=remedy)
+    return build_transfers(routes, view, where=f"{where}: routes")
 
 
 def _checked_instance(x: InstanceState, where: str) -> InstanceState:
@@ -162,10 +220,16 @@ def _require(found: ChainMarket, where: str) -> None:
                 missing.setdefault(f"backing:{bridge}", key)
         if behind and state.market_ratio is None:
             missing[f"market_ratio of {key}"] = key
-        if found.needed_on and chain_of(key) != found.needed_on and state.transfer is None:
+        if found.needed_on and chain_of(key) != found.needed_on and not (state.transfer or _is_served(found, key)):
             missing[f"transfer of {key} to {found.needed_on}"] = key
     if missing:
         raise MissingFactors(missing, where=where, needed_by=missing)
+
+
+def _is_served(found: ChainMarket, instance: str) -> bool:
+    """Whether a route leads to where it is needed, be it open or not."""
+    lane = (found.registry.instances[instance].canonical, chain_of(instance), found.needed_on)
+    return found.routes is not None and any(serves(route, *lane) for route in found.routes.routes.values())
 
 
 def require_registry(registry: Registry | None, *, where: str) -> Registry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -10,6 +10,9 @@ from crossmargin.core.finality import HealthName
 
 BridgeCondition: TypeAlias = Literal["open", "paused", "exploited"]
 PegName: TypeAlias = Literal["normal", "watch", "stress", "broken"]
+
+
+NEEDED_WITHIN_S: Final = 3600.0  # An hour: what a margin call leaves to those who have to bring more.
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +36,8 @@ class BridgeState(_Part, frozen=True, kw_only=True):
 
 
 class Transfer(_Part, frozen=True, kw_only=True):
-    """The way from where a token is to where it is needed: what it costs and how long it takes.
+    """The way from where a token is to where it is needed, in place of the market's routes: what it costs and how long
+    it takes.
 
     `cost_usd` for each transfer and `cost_bps` of what is moved; `p50_s` and `p95_s` from finality at the origin to
     use at the destination.
@@ -64,13 +68,17 @@ class InstanceState(_Part, frozen=True, kw_only=True):
 
 
 class ChainsDocument(_Part, frozen=True, kw_only=True):
-    """What a market says of chains. With `needed_on` (CAIP-2) collateral must get there, by the transfers stated.
+    """What a market says of chains. With `needed_on` (CAIP-2) collateral must get there.
 
-    `registry` is the file that says what they are, beside the market's own; the shipped one without a name.
+    `registry` is the file that says what they are, beside the market's own; the shipped one without a name. `routes` is
+    a table of routes beside it, or "default" for the one that ships: each token takes the cheapest that is there within
+    `needed_within_s`. A `transfer` that its instance states comes before them, and is needed where there are none.
     """
 
     registry: str = ""
     needed_on: str = ""
+    routes: str = ""
+    needed_within_s: float = NEEDED_WITHIN_S
     chains: tuple[ChainState, ...] = ()
     bridges: tuple[BridgeState, ...] = ()
     instances: tuple[InstanceState, ...] = ()

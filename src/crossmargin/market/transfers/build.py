@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
+
 from crossmargin.core import check
 from crossmargin.core.canon import digest
 from crossmargin.core.errors import InvalidInput
@@ -45,6 +47,29 @@ def build_transfers(document: TransferDocument, registry: RegistryView, *, where
         gas=MappingProxyType({gas.chain: gas for gas in document.gas}),
         sha256=digest(document),
     )
+
+
+def known_part(document: TransferDocument, registry: RegistryView) -> TransferDocument:
+    """What a registry knows of a table that was made beside another one: its bridges, assets and chains.
+
+    For the table that ships; of a table that somebody names, every name must be known.
+    """
+
+    def kept(names: tuple[str, ...], known: Mapping[str, object]) -> tuple[str, ...]:
+        return tuple(name for name in names if name in known)
+
+    routes = [
+        msgspec.structs.replace(
+            route,
+            assets=kept(route.assets, registry.assets),
+            origins=kept(route.origins, registry.chains),
+            destinations=kept(route.destinations, registry.chains),
+        )
+        for route in document.routes
+        if route.bridge in registry.bridges
+    ]
+    gas = tuple(gas for gas in document.gas if gas.chain in registry.chains)
+    return TransferDocument(routes=tuple(r for r in routes if r.assets and r.origins and r.destinations), gas=gas)
 
 
 def _check_route(route: Route, registry: RegistryView, *, where: str) -> None:

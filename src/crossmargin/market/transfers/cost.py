@@ -95,7 +95,8 @@ def transfer_costs(
     amounts = np.asarray(amount_usd, dtype=np.float64)
     for amount in amounts.tolist():
         check.within(amount, "amount (USD)", 0.0, 1e15, where="transfer")
-    routes = [r for r in table.routes.values() if _serves(r, asset, origin, destination, registry)]
+    lane = (asset, origin, destination)
+    routes = [r for r in table.routes.values() if serves(r, *lane) and _is_open(r, registry)]
     gas = _gas_usd(routes, (table.gas[origin], table.gas[destination]), conditions) if routes else np.zeros(0)
     duration = _duration(routes, registry.chains[origin].finality, conditions)
     failure = _failure(routes, duration)
@@ -117,9 +118,14 @@ def _check_conditions(conditions: Conditions) -> None:
         check.positive(conditions.depth_usd, "depth (USD)", where="transfer")
 
 
-def _serves(route: Route, asset: str, origin: str, destination: str, registry: RegistryView) -> bool:
+def serves(route: Route, asset: str, origin: str, destination: str) -> bool:
+    """Whether a route carries an asset from one chain to another, open or not."""
     ways = asset in route.assets and origin in route.origins and destination in route.destinations
-    return ways and origin != destination and registry.bridges[route.bridge].incident in ("none", "watch")
+    return ways and origin != destination
+
+
+def _is_open(route: Route, registry: RegistryView) -> bool:
+    return registry.bridges[route.bridge].incident in ("none", "watch")
 
 
 def _gas_usd(routes: Sequence[Route], ends: tuple[GasPrice, GasPrice], conditions: Conditions) -> FloatArray:

@@ -48,9 +48,12 @@ def _lognormal(time_s: FloatArray, median_s: FloatArray, sd: FloatArray) -> Floa
     return np.asarray(np.where(time_s > 0.0, np.where(sd > 0.0, ndtr(np.where(sd > 0.0, z, 0.0)), certain), 0.0))
 
 
-def quantile_s(duration: Duration, level: float) -> FloatArray:
-    """The time by which a share `level` in (0, 1) has arrived [route], by bisection between the two medians' own."""
-    spread = np.exp(duration.log_sd * float(ndtri(level)))
+def quantile_s(duration: Duration, level: float | FloatArray) -> FloatArray:
+    """The time by which a share `level` in (0, 1), one for all or [route], has arrived [route].
+
+    By bisection between the two medians' own.
+    """
+    spread = np.exp(duration.log_sd * ndtri(level))
     low, high = duration.median_s * spread, (duration.median_s + duration.retry_s) * spread
     for _ in range(_STEPS):
         middle = 0.5 * (low + high)
