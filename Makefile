@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ANVIL := tools/chains/node_modules/.package-lock.json
+ZK := zk/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps
 
-.PHONY: help demo chains test check bench docs lock clean
+.PHONY: help demo chains zk test check bench docs lock clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    margin the bundled book, print the report and write report.html"
 	@echo "make chains  install what local chains need: the Python packages, and anvil where there is npm"
+	@echo "make zk      install the prover of zero-knowledge proofs where there is npm, and try it"
 	@echo "make test    run all tests"
 	@echo "make check   lint, types, import law, guards"
 	@echo "make bench   run the benchmarks and print one table"
@@ -22,6 +24,9 @@ demo: $(VENV)/level-core
 	$(BIN)/crossmargin demo
 
 chains: $(VENV)/level-chains $(ANVIL)
+
+zk: $(VENV)/level-test $(ZK)
+	$(BIN)/python -m pytest -q tests/adapters/test_zero_knowledge.py
 
 test: $(VENV)/level-test $(ANVIL)
 	$(BIN)/python -m pytest -q -n auto
@@ -45,9 +50,9 @@ lock:
 clean:
 	rm -rf $(VENV) docs/_build
 
-# Without npm, or without its registry, tests of a chain in another process skip and say so.
-$(ANVIL): tools/chains/package-lock.json
-	if command -v npm > /dev/null; then cd tools/chains && npm ci --ignore-scripts --loglevel=error || true; fi
+# Without npm, or without its registry, tests of a chain in another process, or of the prover, skip and say so.
+$(ANVIL) $(ZK): %/node_modules/.package-lock.json: %/package-lock.json
+	if command -v npm > /dev/null; then cd $* && npm ci --ignore-scripts --loglevel=error || true; fi
 
 # A level of constraints.txt and all above it, then the package itself; the build backend is among the pinned.
 $(VENV)/level-%: pyproject.toml constraints.txt

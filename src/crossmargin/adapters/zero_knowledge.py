@@ -78,12 +78,6 @@ def accepted(proofs: Sequence[MarginProof]) -> list[bool]:
     return found
 
 
-def compiled_key(shape: Shape) -> dict[str, str]:
-    """The verification key that the circuit of `shape` compiles to here; what is pinned has to be the same."""
-    answer = _asked("key", shape)
-    return {"data": answer["data"], "hash": answer["hash"]}
-
-
 def _asked(command: str, shape: Shape, **more: object) -> dict[str, Any]:
     """What the child process answers."""
     folder, node = find_prover(), shutil.which("node")

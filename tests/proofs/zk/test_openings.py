@@ -13,7 +13,7 @@ from crossmargin.proofs.zk.poseidon import poseidon
 from crossmargin.proofs.zk.statement import field_number, field_text, public_inputs, zk_digest
 from spec.proofs.zero_knowledge import P, satisfied
 from tests.proofs.test_statement import ACCOUNTS, epoch
-from tests.proofs.zk.books import SECRET, case, committed, opened, statements
+from tests.proofs.zk.books import SECRET, case, committed, edge_case, opened, statements
 from tests.strategies import few
 
 replace = msgspec.structs.replace
@@ -71,6 +71,16 @@ def test_lots_beyond_64_bits_do_not_wrap():
     stated, witness = case("maker")
     for lots in (2**63, -(2**63) - 1, P - 2**64, 2**200):
         assert not holds(stated, replace(witness, lots=(str(lots), *witness.lots[1:])))
+
+
+def test_the_ends_of_64_bits_add_up_exactly():
+    stated, witness = edge_case()
+    loss = int(stated.loss_at_most)
+    assert 2**126 < loss < 2**128
+    assert holds(stated, witness)
+    assert holds(stated, witness, loss=loss + 1)
+    assert not holds(stated, witness, loss=loss - 1)
+    assert not holds(stated, witness, loss=2**128)
 
 
 def test_less_than_the_truth_is_refused_by_a_quantum():
