@@ -170,6 +170,34 @@ def cover_two(
     return worst
 
 
+def halt_loss(fall: float, halt_s: float, horizon_s: float) -> float:
+    """The share of its value that a token loses over a halt, from what it loses within the horizon."""
+    return fall * math.sqrt(max(halt_s, horizon_s) / horizon_s)
+
+
+def availability(
+    tokens: Sequence[Token],
+    counted: Sequence[float],
+    bridges: Mapping[str, Bridge],
+    fall: float,
+    halt_s: Mapping[str, float],
+    chance: float,
+    horizon_s: float,
+    *,
+    held: bool = False,
+) -> float:
+    """P(halt) times what is lost over the halt, on each chain that still works, beyond what haircuts took off there.
+
+    All tokens fall together by the share `fall` within the horizon. What does not count cannot be lost."""
+    asked = 0.0
+    for chain in {t.chain for t in tokens if t.health != "halted"}:
+        here = [(t, c) for t, c in zip(tokens, counted, strict=True) if t.chain == chain and c > 0.0]
+        worth = [t.amount * t.price * own_ratio(t, bridges, held=held) for t, _ in here]
+        lost = sum(worth) * halt_loss(fall, halt_s[chain], horizon_s)
+        asked += chance * max(lost - (sum(worth) - sum(c for _, c in here)), 0.0)
+    return asked
+
+
 def late_and_moved(
     holdings: Sequence[tuple[float, float, float, float]], needed: float, horizon_s: float
 ) -> tuple[float, float]:

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 
 from crossmargin.collateral.document import TokenHaircuts
 from crossmargin.market.representations.document import Transfer
-from spec.tokens import Bridge, Token, cover_two, held_tokens, late_and_moved, recognise_tokens
+from spec.tokens import (
+    Bridge,
+    Token,
+    availability,
+    cover_two,
+    halt_loss,
+    held_tokens,
+    late_and_moved,
+    recognise_tokens,
+)
 from tests.chain_books import BRIDGED, FAR, FORGED, HOME, HOPPED, ROLLUP, THIN, USDC, USDC_ROLLUP, chains, holding, pool
-from tests.margin.desk import BTC_PERP
+from tests.margin.desk import BTC_PERP, plain_model
 
 NEEDED = {BTC_PERP.id: 1e9}  # they can lose more than anybody holds
 RULES = msgspec.to_builtins(TokenHaircuts())
@@ -25,7 +34,7 @@ BEHIND = {
 }
 VERIFIERS = {"three": 3, "two": 2, "one": 1}
 SHARE = {"three": 0.2, "two": 0.2, "one": 0.0}
-HEALTHS = ["healthy", "lagging", "forked", "governed"]
+HEALTHS = ["healthy", "lagging", "halted", "forked", "governed"]
 SAID = st.fixed_dictionaries(
     {
         "health": st.fixed_dictionaries({c: st.sampled_from(HEALTHS) for c in (HOME, ROLLUP, FAR)}),
@@ -61,7 +70,14 @@ HELD = st.lists(
 )
 
 
-def plain(said: dict[str, Any], held: list[Any]) -> tuple[list[Token], dict[str, Bridge]]:
+DAY_S = 86_400.0
+FALL = 0.02
+HALT_S = {HOME: 3_600.0, ROLLUP: DAY_S, FAR: DAY_S}
+
+
+def plain(
+    said: dict[str, Any], held: list[Any], *, fall: float = 0.0, horizon_s: float = DAY_S
+) -> tuple[list[Token], dict[str, Bridge]]:
     bridges = {
         b: Bridge(backing=said["backing"][b], verifiers=VERIFIERS[b], share=SHARE[b], state=said["closed"][b])
         for b in VERIFIERS
@@ -82,6 +98,7 @@ def plain(said: dict[str, Any], held: list[Any]) -> tuple[list[Token], dict[str,
                 level=level,
                 trust=trust,
                 cap_usd=state["liquidity_usd"],
+                halt_loss=halt_loss(fall, HALT_S[chain], horizon_s),
             )
         )
     return tokens, bridges
@@ -102,6 +119,27 @@ def test_tokens_count_as_in_plain_python(said: dict[str, Any], held: list[Any]):
     loss = found.result.plan.model.chains.bridge_loss
     failed = cover_two(tokens, standing, bridges, loss, held=by_own)
     assert found.term("bridge") == pytest.approx(failed, rel=1e-9, abs=1e-5)
+
+
+@given(SAID, HELD, st.sampled_from([0.25, 1.0, 3.0]))
+@settings(max_examples=40, deadline=None)
+def test_halts_as_in_plain_python(said: dict[str, Any], held: list[Any], days: float):
+    """Stable coins fall by two percent in the scan: over a halt by more, and of what is left after haircuts.
+
+    Without settled prices: R falls from the price for new risk, whatever stands behind old risk."""
+    said = said | {"tokens": {x: state | {"held_ratio": None} for x, state in said["tokens"].items()}}
+    halted = msgspec.structs.replace(plain_model().grid, stable_peg=FALL)
+    horizon = msgspec.structs.replace(plain_model().liquidity, horizon_days=days)
+    lines = [holding(x, a, level=level, trust=trust) for x, a, level, trust in held]
+    found = pool(*lines, said=chains(**said), positions=NEEDED, grid=halted, liquidity=horizon)
+    tokens, bridges = plain(said, held, fall=FALL, horizon_s=days * DAY_S)
+    standing, by_own = held_tokens(tokens, bridges, RULES)
+    for (x, _, level, trust), value in zip(held, standing, strict=True):
+        marks = (f"#{level}" if level != "final" else "") + (f"#{trust}" if trust != "L2" else "")
+        assert found.counts(held=True)[f"USDC{marks}.{x}"] == pytest.approx(value, rel=1e-9, abs=1e-6)
+    chance = found.result.plan.model.chains.halt_probability
+    asked = availability(tokens, standing, bridges, FALL, HALT_S, chance, days * DAY_S, held=by_own)
+    assert found.term("availability") == pytest.approx(asked, rel=1e-9, abs=1e-6)
 
 
 @given(
