@@ -110,7 +110,11 @@ def _depth(text: str) -> int:
     return int(np.cumsum(opened.astype(np.int32) - closed, dtype=np.int32).max(initial=0))
 
 
-def _json(text: str) -> object:
+def parse_json(text: str) -> object:
+    """The plain values that a text of JSON states, NaN and infinity among them.
+
+    Raises `ValueError` for what is no JSON or has a key twice, and `RecursionError` for what is nested deeper than
+    `DEPTH_MAX`, before a parser could die of it."""
     if _depth(text) > DEPTH_MAX and _depth(_STRING.sub("", text)) > DEPTH_MAX:
         raise RecursionError
 
@@ -124,7 +128,7 @@ def _json(text: str) -> object:
     return json.loads(text, object_pairs_hook=once)  # NaN passes here, to be refused with its path
 
 
-_PARSERS: Final[dict[str, Callable[[str], object]]] = {"toml": tomllib.loads, "json": _json}
+_PARSERS: Final[dict[str, Callable[[str], object]]] = {"toml": tomllib.loads, "json": parse_json}
 
 
 def _unreadable(where: str, syntax: str, reason: str) -> UnreadableFile:

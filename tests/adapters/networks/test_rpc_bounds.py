@@ -64,7 +64,7 @@ def refusal(rpc: JsonRpc, method: str = "eth_chainId") -> str:
             json.dumps({"error": {"code": 7, "message": f"/v2/{KEY}?token={KEY}&network=main"}}).encode(),
             "failed: /v2/…",
         ),
-        (b"[" * 200_000, "recursion"),
+        (b"[" * 200_000, "nested too deeply"),
         (b"x" * 5_000_000, "more than 1,000,000 bytes"),
     ],
 )

@@ -202,7 +202,7 @@ def test_a_deposit_is_pending_until_it_is_final_and_a_request_counts_at_once(des
 
 def test_a_reading_that_ends_in_the_middle_goes_on_where_it_stood(desk: Desk) -> None:
     before = desk.found()
-    left = [30]
+    left = [14]
 
     def dying(answer: Any) -> Any:
         left[0] -= 1

@@ -16,6 +16,7 @@ import threading
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from crossmargin.adapters.documents import parse_json
 from crossmargin.core.errors import InvalidInput, Reverted, UnreachableChain
 
 _REVERTED: Final = 3  # The code of geth's error that carries what a contract returned.
@@ -82,7 +83,7 @@ class JsonRpc:
         watch.start()
         try:
             answer = self._read(method, body)
-        except (OSError, http.client.HTTPException, ValueError, RecursionError) as failure:
+        except (OSError, http.client.HTTPException, ValueError) as failure:
             self._connection.close()  # The next call opens it again.
             self._failures += 1
             raise self.unreachable(f"{method} has no answer: {failure}") from None
@@ -107,7 +108,9 @@ class JsonRpc:
         if len(text) > self._bytes_max:
             raise ValueError(f"more than {self._bytes_max:,} bytes")
         try:
-            return json.loads(text)
+            return parse_json(text.decode())
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         except ValueError as failure:
             raise ValueError(f"HTTP {response.status}, {failure}") from None
 
