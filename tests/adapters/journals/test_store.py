@@ -200,6 +200,9 @@ def test_a_journal_is_of_one_subject_and_is_begun_only_where_it_is_new(tmp_path)
     with JournalStore(path, never, subject="a vault") as again:
         assert again.journal.forked == GENESIS
         assert again.verify() == 2
+    for nowhere in (tmp_path, tmp_path / "missing" / "journal"):
+        with pytest.raises(InvalidInput, match="unable to open"):
+            JournalStore(nowhere, start)
     for other in ("another vault", ""):
         with pytest.raises(InvalidInput, match="begun with"):
             JournalStore(path, start, subject=other)

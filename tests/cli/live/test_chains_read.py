@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from crossmargin.adapters.contracts.vault import balance_slot
 from crossmargin.adapters.live.document import SourcesDocument
 from crossmargin.adapters.networks.anvil import AnvilBackend, find_anvil
 from crossmargin.adapters.writing import write_document
@@ -198,6 +199,32 @@ def test_a_deposit_is_pending_until_it_is_final_and_a_request_counts_at_once(des
     for journal in desk.folder.glob("*.sqlite"):
         journal.unlink()
     assert finals(desk.found()) == finals(settled)
+
+
+def test_a_balance_that_no_event_explains_is_the_lower_and_carries_no_new_risk(desk: Desk) -> None:
+    a, owner = desk.stage.a, desk.stage.owner
+    if not isinstance(a.chain, AnvilBackend):
+        pytest.skip("only anvil lets a slot be written")
+    before = desk.found()
+    held = a.system.vault.ask("balances", owner)
+    slot = balance_slot(owner).to_bytes(32, "big")
+
+    def put(amount: int) -> None:
+        word = f"0x{amount.to_bytes(32, 'big').hex()}"
+        a.chain.rpc.ask("anvil_setStorageAt", f"0x{a.system.vault.address.hex()}", f"0x{slot.hex()}", word)
+        desk.stage.settle()
+
+    put(held - 60_000 * UNIT)
+    found = desk.found("--book", "book.toml", "-m", "market.toml", "--out", "live", code=1)
+    row = found["vaults"][0]
+    assert (row["health"], row["trust"], row["proven"]) == ("governed", "L2", True)
+    assert float(finals(found)[a.place.chain]) == held / UNIT - 60_000
+    assert finals(found) == desk.balances
+    assert desk.attest("live/book.toml", "-m", "live/market.toml", "--proofs", "live", "--out", "kept").code == 0
+    put(held + UNIT)
+    assert finals(desk.found(code=1)) == finals(before)
+    put(held)
+    assert desk.found()["good"]
 
 
 def test_a_reading_that_ends_in_the_middle_goes_on_where_it_stood(desk: Desk) -> None:

@@ -70,7 +70,10 @@ class JournalStore:
     ) -> None:
         self.path, self.subject = path, subject
         self._start = hashlib.sha256(subject.encode()).digest() if subject else b""
-        self._database = connect(path)
+        try:
+            self._database = connect(path)
+        except sqlite3.OperationalError as failure:  # Its folder is missing, or it is one itself.
+            raise self._unwritable(str(failure)) from None
         with ExitStack() as refused:  # What is not opened whole is closed.
             refused.callback(self._database.close)
             try:

@@ -18,12 +18,14 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from crossmargin.adapters.documents import parse_json
 from crossmargin.core.errors import InvalidInput, Reverted, UnreachableChain
+from crossmargin.core.version import VERSION
 
 _REVERTED: Final = 3  # The code of geth's error that carries what a contract returned.
 ANSWER_BYTES_MAX: Final = 64 << 20
 TIMEOUT_S: Final = 10.0
 _SECRET_CHARACTERS: Final = 6  # Shorter parts of a URL are versions and names of networks.
 _READS: Final = "eth_"  # These methods may be asked twice; what mines or sets may not.
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"crossmargin/{VERSION}"}
 _DROPPED: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -115,7 +117,7 @@ class JsonRpc:
             raise ValueError(f"HTTP {response.status}, {failure}") from None
 
     def _response(self, body: bytes) -> http.client.HTTPResponse:
-        self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
+        self._connection.request("POST", self._path, body, _HEADERS)
         return self._connection.getresponse()
 
     def _cut(self) -> None:

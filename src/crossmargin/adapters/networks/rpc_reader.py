@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from crossmargin.adapters.networks.backend import AccountProof, BlockAnswer, BlockId, Log, SlotProof, unknown_block
 from crossmargin.adapters.networks.jsonrpc import TIMEOUT_S, JsonRpc, hexed, number, quantity, unhex
+from crossmargin.core.errors import NotProved
 from crossmargin.proofs.receipts import (
     ARBITRUM_LEGACY,
     TRAILING,
@@ -80,7 +81,7 @@ class RpcReader:
         found = self.rpc.ask(method, *parameters)
         try:
             return form(found)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as failure:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, NotProved) as failure:
             raise self.rpc.unreachable(f"{method} was answered in no known form ({failure})") from None
 
 

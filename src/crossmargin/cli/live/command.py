@@ -52,7 +52,7 @@ class Asked:
 
 
 def read(path: Path, asked: Asked, *, as_json: bool) -> bool:
-    """Read, write where wanted, and report; whether everything was agreed on and proven."""
+    """Read, write where wanted, and report; whether everything was agreed on, proven and explained."""
     if asked.out is None and (asked.book or asked.market):
         raise InvalidInput(
             "--out", where="chains read", value="missing", limit="a folder", remedy="Name where the joined files go."
@@ -61,8 +61,10 @@ def read(path: Path, asked: Asked, *, as_json: bool) -> bool:
     registry = _registry(asked)
     with progress_bar() as progress:
         readings = look(path, registry, now_ns=now_ns, progress=progress)
-    files = () if asked.out is None else _written(readings, asked, asked.out)
-    report = read_report(readings, registry.at(now_ns), now_ns=now_ns, files=files)
+    base = None if asked.market is None else read_document(asked.market, MarketDocument)
+    files = () if asked.out is None else _written(readings, asked, base, asked.out)
+    market_ns = None if base is None else parse_instant(base.as_of, where=f"{asked.market}: as_of")
+    report = read_report(readings, registry.at(now_ns), now_ns=now_ns, market_ns=market_ns, files=files)
     print_report(report, as_json=as_json, tables=read_tables)
     return report.good
 
@@ -83,19 +85,20 @@ def _registry(asked: Asked) -> Registry:
     return read_registry(DEFAULT_REGISTRY if asked.registry is None else asked.registry)
 
 
-def _written(readings: tuple[VaultReading, ...], asked: Asked, out: Path) -> tuple[str, ...]:
+def _written(
+    readings: tuple[VaultReading, ...], asked: Asked, base: MarketDocument | None, out: Path
+) -> tuple[str, ...]:
     """Write what `margin` and `attest` take; the names of the files. All is made before any is written."""
     held, states = holdings(readings), chain_states(readings)
     book = book_alone(held)
     if asked.book is not None:
         book = joined_book(read_document(asked.book, BookDocument), held, where=str(asked.book))
-    if asked.market is not None:
-        base = _at_home(read_document(asked.market, MarketDocument), asked, out)
-        market: msgspec.Struct = joined_market(base, states, instances_of(held), where=str(asked.market))
-    else:
-        market = ChainsFragment(chains=ChainsDocument(chains=states))
+    market: msgspec.Struct = ChainsFragment(chains=ChainsDocument(chains=states))
+    if base is not None:
+        moved = _at_home(base, asked, out)
+        market = joined_market(moved, states, instances_of(held), where=str(asked.market))
     make_folder(out, where="--out")
-    name = MARKET_NAME if asked.market is not None else FRAGMENT_NAME
+    name = FRAGMENT_NAME if base is None else MARKET_NAME
     write_document(out / BOOK_NAME, book)
     write_document(out / name, market)
     write_proofs(out, backings_of(readings))

@@ -30,7 +30,8 @@ def read(
     """Read vaults on live chains: what each account has there, how final it is, and by what it is known.
 
     Follows each chain from its journal to the last final block that enough operators agree on, and proves the balances
-    there. What is not agreed on is not believed, and what is not proven is worth less; exit code 1 where either is so.
+    there. What is not agreed on is not believed, and what is not proven is worth less; exit code 1 where either is so,
+    or a balance is not what moved it.
     `--out` writes book.toml, market.toml (chains.toml without --market) and proofs.json, for `margin` and `attest`.
 
     Example: `crossmargin chains read sources.toml --registry registry.toml --book book.toml -m market.toml --out live`

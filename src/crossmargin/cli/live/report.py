@@ -8,7 +8,7 @@ import msgspec
 
 from crossmargin.adapters.live.joining import token_text
 from crossmargin.adapters.live.reading import Balance, VaultReading
-from crossmargin.core.finality import HEALTH_NAMES, LEVEL_NAMES, TRUST_NAMES, HealthName, TrustName
+from crossmargin.core.finality import HEALTH_NAMES, LEVEL_NAMES, TRUST_NAMES, Health, HealthName, TrustName
 from crossmargin.core.instant import to_milliseconds
 from crossmargin.market.registry.registry import RegistryView
 from crossmargin.market.representations.document import ChainsDocument
@@ -69,9 +69,12 @@ class BalanceRow(_Part, frozen=True, kw_only=True):
 
 
 class ReadReport(_Part, frozen=True, kw_only=True):
-    """One reading of all vaults; `good` where everything was agreed on and proven. `files` were written."""
+    """One reading of all vaults; `good` where everything was agreed on, proven and explained by what moved.
+
+    `market_ms` is the time of the market that it was put into, and `files` were written."""
 
     as_of_ms: int
+    market_ms: int | None
     good: bool
     vaults: tuple[VaultRow, ...]
     balances: tuple[BalanceRow, ...]
@@ -79,12 +82,18 @@ class ReadReport(_Part, frozen=True, kw_only=True):
 
 
 def read_report(
-    readings: Sequence[VaultReading], view: RegistryView, *, now_ns: int, files: tuple[str, ...]
+    readings: Sequence[VaultReading],
+    view: RegistryView,
+    *,
+    now_ns: int,
+    market_ns: int | None = None,
+    files: tuple[str, ...] = (),
 ) -> ReadReport:
     """What was read, in rows."""
     return ReadReport(
         as_of_ms=to_milliseconds(now_ns),
-        good=all(reading.reading is not None for reading in readings),
+        market_ms=None if market_ns is None else to_milliseconds(market_ns),
+        good=all(one.reading is not None and one.condition.health < Health.FORKED for one in readings),
         vaults=tuple(_vault(reading, view) for reading in readings),
         balances=tuple(_balance(reading, one, view) for reading in readings for one in reading.balances),
         files=files,

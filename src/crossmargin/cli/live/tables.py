@@ -63,6 +63,9 @@ def sentences(report: ReadReport) -> tuple[str, ...]:
     refused = {(row.chain, name): why for row in report.vaults for name, why in row.refused.items()}
     begun = [row.chain for row in report.vaults if not row.resumed]
     said = [f"As of {moment(report.as_of_ms)}: {named(len(report.vaults), 'vault')}."]
+    if report.market_ms is not None:
+        gap_s = (report.as_of_ms - report.market_ms) / 1000
+        said.append(f"The market is of {abs(gap_s):,.0f} s {'before' if gap_s >= 0 else 'after'} that.")
     said += [f"Begun anew: {', '.join(begun)}."] if begun else []
     said += [f"On {chain} {name} has no say: {why}" for (chain, name), why in refused.items()]
     said += [f"Written: {', '.join(report.files)}."] if report.files else []
