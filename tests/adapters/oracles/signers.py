@@ -13,7 +13,7 @@ from crossmargin.proofs.keccak import keccak
 
 NOW_S = 1_790_000_000
 NOW_NS = NOW_S * SECOND_NS
-KEYS = tuple(PrivateKey(keccak(f"signer {place}".encode())) for place in range(6))
+KEYS = tuple(PrivateKey(keccak(f"signer {place}".encode())) for place in range(20))
 ADDRESSES = tuple(keccak(key.public_key.format(compressed=False)[1:])[12:] for key in KEYS)
 EMITTER = bytes(31) + b"\x07"
 ROUTERS = Routers(addresses=ADDRESSES[:5], quorum=3, emitter_chain=26, emitter=EMITTER)
@@ -69,10 +69,18 @@ def tree(messages: Sequence[bytes]) -> tuple[bytes, list[list[bytes]]]:
     return level[0], paths
 
 
-def envelope(root: bytes, by: Sequence[int], *, emitter: bytes = EMITTER, forge: bool = False) -> bytes:
-    body = bytes(8) + (26).to_bytes(2, "big") + emitter + bytes(9) + b"AUWV\0" + bytes(12) + root
+def envelope(
+    root: bytes,
+    by: Sequence[int],
+    *,
+    emitter: bytes = EMITTER,
+    forge: bool = False,
+    first_v: int = 0,
+    more: bytes = b"",
+) -> bytes:
+    body = bytes(8) + (26).to_bytes(2, "big") + emitter + bytes(9) + b"AUWV\0" + bytes(12) + root + more
     digest = keccak(keccak(body))
-    raw = [signed(KEYS[place], digest, first_v=0) for place in by]
+    raw = [signed(KEYS[place], digest, first_v=first_v) for place in by]
     made = [malleable(one) if forge else one for one in raw]
     signatures = b"".join(bytes([place]) + one for place, one in zip(by, made, strict=True))
     return b"\x01" + bytes(4) + bytes([len(by)]) + signatures + body

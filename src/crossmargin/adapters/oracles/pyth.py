@@ -3,14 +3,18 @@
 `/v2/updates/price/latest` answers `parsed`, which nobody signed, and `binary`, which the contract takes. A price is
 quoted from `binary`; where `parsed` says another, neither is believed.
 
-Since the upgrade of 2026 five routers sign, three of them a quorum. Documented: they sign the root of a tree with
-Pythnet's leaves, by the scheme of the guardians before them, and payloads kept their structure. So the envelope is
-taken to be the guardians' (version, set, indexed signatures, body hashed twice), with the routers as its set and an
-emitter of their own. **Assumption:** addresses and emitter are not published in what this was written from; whoever
-calls gives them. Who cannot gives `quorum_ok` instead, and says with it who did verify.
+Since 26 August 2026 five routers sign, three of them a quorum, in the envelope of Wormhole's guardians before them:
+version, set, signatures by rising index, and a body that is hashed twice. Pyth's receiver of it changes the quorum
+alone, from two thirds to a half, each plus one (`guardian_quorum`, `router_quorum`); so guardians of old updates are
+checked here too. An update that production routers signed is among the tests.
 
-Source: docs.pyth.network, "How the upgraded Pyth Core works" (read 2026-11-22); pyth-crosschain, PythAccumulator.sol,
-MerkleTree.sol; wormhole.com, VAA.
+Keys rotate, and an envelope's set is not signed: whoever calls gives the keys of the set that Pyth's receiver names
+(`getGuardianSet`). Who cannot gives `quorum_ok` instead, and says with it who did verify. Stricter than the contract:
+s is low. Not checked: that an update is the newest, which gates and clocks see to; and that a router is still of the
+current set.
+
+Source: docs.pyth.network, "How the upgraded Pyth Core works"; pyth-crosschain, PythAccumulator.sol, MerkleTree.sol,
+ReceiverMessages.sol, ReceiverImplementationHalf.sol; wormhole.com, VAA; all read 2026-11-23.
 """
 
 from __future__ import annotations
@@ -31,10 +35,12 @@ from crossmargin.market.oracles.quotes import Quote
 from crossmargin.market.oracles.sources.pyth import PriceUpdate, update_quote
 from crossmargin.proofs.keccak import keccak
 
-_PREFIX: Final = b"PNAU\x01\x00"  # "Pyth network accumulator update", version 1.0
+_PREFIX: Final = b"PNAU\x01"  # "Pyth network accumulator update", version 1; any minor version may follow
 _ROOT: Final = b"AUWV\x00"  # a Merkle root of slot, ring size and 20 bytes
 _ROOT_BYTES: Final = 20
-_MESSAGE_BYTES: Final = 85  # of a price: kind, id, price, confidence, exponent, two times, two averages
+_MESSAGE_BYTES: Final = 85  # of a price: kind, id, price, confidence, exponent, two times, two averages; more may come
+EMITTER_CHAIN: Final = 26  # Pythnet, in Wormhole's numbers
+ROUTER_EMITTER: Final = b"PythnetPythnetPythnetPythnetPyth"  # whose messages production routers sign
 SOURCE: Final = "hermes"
 _Prices: TypeAlias = tuple[tuple[str, PriceUpdate], ...]
 _Values: TypeAlias = tuple[str, str, int, int]
@@ -42,12 +48,36 @@ _Values: TypeAlias = tuple[str, str, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routers:
-    """Who may sign, in the order of their indices, how many must, and the emitter whose messages they sign."""
+    """Who may sign, in the order of their indices, how many must, and the emitter whose messages they sign.
+
+    Raises `InvalidInput` unless the addresses are distinct and a quorum is more than half of them."""
 
     addresses: tuple[bytes, ...]
     quorum: int = 3
-    emitter_chain: int
-    emitter: bytes
+    emitter_chain: int = EMITTER_CHAIN
+    emitter: bytes = ROUTER_EMITTER
+
+    def __post_init__(self) -> None:
+        distinct = len(set(self.addresses)) == len(self.addresses) and {len(one) for one in self.addresses} == {20}
+        sound = distinct and router_quorum(len(self.addresses)) <= self.quorum <= len(self.addresses)
+        if not sound or len(self.emitter) != 32:
+            raise InvalidInput(
+                "routers",
+                where=SOURCE,
+                value=f"{self.quorum} of {len(self.addresses)}",
+                limit="distinct addresses of 20 bytes, a quorum of more than half of them, an emitter of 32 bytes",
+                remedy="Take them from the receiver that Pyth's contract names.",
+            )
+
+
+def router_quorum(routers: int) -> int:
+    """How many of `routers` must sign: half of them, and one more."""
+    return routers // 2 + 1
+
+
+def guardian_quorum(guardians: int) -> int:
+    """How many of Wormhole's `guardians` must sign: two thirds of them, and one more."""
+    return guardians * 2 // 3 + 1
 
 
 _Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -106,6 +136,7 @@ def verified_prices(update: bytes, routers: Routers) -> tuple[tuple[str, PriceUp
     `InvalidInput.what` is the reason: payload, signature, signer, quorum or proof."""
     cursor = Cursor(update, where=SOURCE)
     cursor.expect(_PREFIX, "header")
+    cursor.take(1)
     cursor.take(cursor.number(1))
     cursor.expect(b"\x00", "kind of update")
     root = _root(_signed(cursor.take(cursor.number(2)), routers))
@@ -143,22 +174,20 @@ def _check_quorum(signatures: Sequence[tuple[int, bytes]], digest: bytes, router
     for index, signature in signatures:
         if not last < index < len(routers.addresses):
             raise _unproved("signer", f"router {index} after {last}", f"rising, below {len(routers.addresses)}")
-        last, signer = index, recover(digest, signature)
+        last, signer = index, recover(digest, signature) if signature[-1] < 2 else None
         if signer is None:
-            raise _unproved("signature", f"that of router {index}", "one with a low s that somebody made")
+            raise _unproved("signature", f"that of router {index}", "one with v of 0 or 1 and a low s")
         if signer != routers.addresses[index]:
             raise _unproved("signer", f"0x{signer.hex()}", f"router {index}, 0x{routers.addresses[index].hex()}")
-    if len(signatures) < max(routers.quorum, 1):
-        raise _unproved("quorum", len(signatures), f"at least {max(routers.quorum, 1)} signatures")
+    if len(signatures) < routers.quorum:
+        raise _unproved("quorum", len(signatures), f"at least {routers.quorum} signatures")
 
 
 def _root(payload: bytes) -> bytes:
     cursor = Cursor(payload, where=SOURCE)
     cursor.expect(_ROOT, "root message")
     cursor.take(12)
-    root = cursor.take(_ROOT_BYTES)
-    cursor.end()
-    return root
+    return cursor.take(_ROOT_BYTES)  # More may follow in versions to come; it is signed.
 
 
 def _climb(message: bytes, path: Sequence[bytes]) -> bytes:
@@ -170,8 +199,8 @@ def _climb(message: bytes, path: Sequence[bytes]) -> bytes:
 
 
 def _message(raw: bytes) -> tuple[str, PriceUpdate]:
-    if len(raw) != _MESSAGE_BYTES:
-        raise malformed(SOURCE, f"{len(raw)} bytes of a message", f"{_MESSAGE_BYTES}, a price")
+    if len(raw) < _MESSAGE_BYTES:
+        raise malformed(SOURCE, f"{len(raw)} bytes of a message", f"{_MESSAGE_BYTES} or more, a price")
     cursor = Cursor(raw, where=SOURCE)
     cursor.expect(b"\x00", "kind of message")
     key, price, conf = cursor.take(32).hex(), cursor.number(8, signed=True), cursor.number(8)
