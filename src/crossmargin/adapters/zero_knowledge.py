@@ -126,6 +126,11 @@ def read_proof(path: str | Path) -> MarginProof:
     return decode(read_bounded(Path(path), FILE_BYTES_MAX), MarginProof, syntax="json", where=str(path))
 
 
+def read_zk_head(path: str | Path) -> ZkHead:
+    """The head in a .json file; checks its form and none of what it claims."""
+    return decode(read_bounded(Path(path), FILE_BYTES_MAX), ZkHead, syntax="json", where=str(path))
+
+
 def write_zk(path: str | Path, document: ZkHead | Opening | MarginProof) -> None:
     """Write a head, an opening or a proof as JSON."""
     write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")

@@ -62,6 +62,15 @@ def test_each_account_gets_an_opening_and_attesting_again_changes_nothing(folder
     assert f"Publish the digest {report.digest}" in attested(folder).out.replace("\n", " ")
 
 
+def test_an_epoch_has_one_head(folder):
+    attested(folder)
+    head = (folder / "zk-head.json").read_text()
+    (folder.parent / "secret.hex").write_text("ab" * 32)
+    outcome = attested(folder)
+    assert (outcome.code, "made with" in outcome.err) == (2, True)
+    assert (folder / "zk-head.json").read_text() == head
+
+
 def test_what_is_proved_is_believed_for_its_own_epoch(folder, trusting):
     digest = msgspec.json.decode(attested(folder, "--json").out, type=ZkAttestReport).digest
     maker, proof = statements()[0], folder.parent / "proof.json"

@@ -16,6 +16,7 @@ from crossmargin.adapters.zero_knowledge import (
     prove_all,
     read_opening,
     read_proof,
+    read_zk_head,
     write_zk,
 )
 from crossmargin.cli.output import print_report
@@ -28,6 +29,7 @@ from crossmargin.proofs.checking import verify as verify_statement
 from crossmargin.proofs.reasons import Reason
 from crossmargin.proofs.zk.checking import judged, verify_stated
 from crossmargin.proofs.zk.openings import check_opening, commit_zk, stated_of, witness_of
+from crossmargin.proofs.zk.statement import ZkHead, zk_digest
 
 _DIGITS_MAX: Final = 60
 
@@ -51,10 +53,21 @@ def attest(folder: Path, *, secret: Path, as_json: bool) -> None:
         remedy = "Run `crossmargin attest` with --out."
         raise InvalidInput("folder", where="zk attest", value=str(folder), limit="one with statements", remedy=remedy)
     made = commit_zk([read_statement(path) for path in paths], secret=hidden)
+    _check_only(folder / ZK_HEAD_NAME, made.head)
     for opening in made.openings:
         write_zk(folder / opening_name(opening.account), opening)
     write_zk(folder / ZK_HEAD_NAME, made.head)
     print_report(attest_report(made), as_json=as_json, tables=attest_tables)
+
+
+def _check_only(place: Path, head: ZkHead) -> None:
+    """Two heads of one epoch would be two truths; what was interrupted is made again by the same secret."""
+    held = read_zk_head(place) if place.exists() else head
+    if held != head and held.margin == head.margin:
+        remedy = "Give the secret that it was made with."
+        raise InvalidInput(
+            "head", where=str(place), value=zk_digest(head).hex(), limit=zk_digest(held).hex(), remedy=remedy
+        )
 
 
 def prove(path: Path, bounds: Bounds, *, opening: Path | None, out: Path, cache: Path | None, as_json: bool) -> None:
