@@ -124,10 +124,9 @@ def test_tokens_count_as_in_plain_python(said: dict[str, Any], held: list[Any]):
 @given(SAID, HELD, st.sampled_from([0.25, 1.0, 3.0]))
 @settings(max_examples=40, deadline=None)
 def test_halts_as_in_plain_python(said: dict[str, Any], held: list[Any], days: float):
-    """Stable coins fall by two percent in the scan: over a halt by more, and of what is left after haircuts.
-
-    Without settled prices: R falls from the price for new risk, whatever stands behind old risk."""
-    said = said | {"tokens": {x: state | {"held_ratio": None} for x, state in said["tokens"].items()}}
+    """Stable coins fall by two percent in the scan: over a halt by more, and of what is left after haircuts."""
+    worth = {x: state | {"market_ratio": max(state["market_ratio"], 0.01)} for x, state in said["tokens"].items()}
+    said = said | {"tokens": worth, "backing": {b: max(x, 0.01) for b, x in said["backing"].items()}}
     halted = msgspec.structs.replace(plain_model().grid, stable_peg=FALL)
     horizon = msgspec.structs.replace(plain_model().liquidity, horizon_days=days)
     lines = [holding(x, a, level=level, trust=trust) for x, a, level, trust in held]

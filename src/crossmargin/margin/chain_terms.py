@@ -38,7 +38,8 @@ class ChainRisk:
     [instrument] is √(max(τ, τ₀)/τ₀) of a halt of its chain, τ₀ being `horizon_s` of the margin.
     `chain` [instrument] is a code, −1 for what is on no stated chain; `works` [instrument] whether its chain produces
     blocks. `lane` [instrument] is the row of `lanes` in which it gets to where it is needed, −1 for what need not;
-    `arrival_s` [instrument] is when it is there, beside the time of its way.
+    `arrival_s` [instrument] is when it is there, beside the time of its way. `price` [instrument] is that of a unit
+    from which R falls, USD, 0 for what is on no stated chain.
     """
 
     failure: FloatArray
@@ -46,6 +47,7 @@ class ChainRisk:
     halt_stretch: FloatArray
     chain: IndexArray
     works: FloatArray
+    price: FloatArray
     lane: IndexArray
     lanes: Lanes
     horizon_s: float
@@ -89,10 +91,20 @@ def chain_risk(table: InstrumentTable, snapshot: Snapshot, model: MarginModel) -
         halt_stretch=frozen(np.sqrt(np.maximum(halt_s, horizon_s) / horizon_s)),
         chain=frozen(chain, np.int32),
         works=frozen(works),
+        price=frozen(
+            [_price(terms, snapshot) if code >= 0 else 0.0 for terms, code in zip(table.terms, chain, strict=True)]
+        ),
         lane=lane,
         lanes=lanes,
         horizon_s=horizon_s,
     )
+
+
+def _price(terms: object, snapshot: Snapshot) -> float:
+    """USD of a unit: of a token its own price for new risk."""
+    if isinstance(terms, Token):
+        return snapshot.token_price(terms.asset, terms.instance)
+    return snapshot.asset_price(terms.asset) if isinstance(terms, Spot) else 0.0
 
 
 def _times(terms: object, chains: ChainMarket, rules: ChainTerms) -> tuple[float, float, int, float]:
@@ -210,7 +222,8 @@ def unavailable(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: MarginMo
     """What is expected to be lost while a chain stands still [pool], USD.
 
     Σ over chains of P(halt) · max(0, risk of what stands there · √(max(halt, τ₀)/τ₀) − what haircuts took off). A chain
-    that stands still already takes a haircut instead.
+    that stands still already takes a haircut instead. What stands at a settled price falls from that, by the shares of
+    R; R says nothing of what is worth nothing to new risk.
     """
     on = np.flatnonzero((risk.chain[held.row] >= 0) & (held.recognised > 0.0))
     if not len(on):
@@ -222,7 +235,9 @@ def unavailable(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: MarginMo
     found, first = np.unique(key, return_index=True)
     ptr = np.append(first, len(on)).astype(np.int64)
     row = held.row[on]
-    lost, _ = reduce_rows(ptr, row, held.amount[on], matrix.regular, measure_of(model.measure), weight=matrix.weight)
+    price = risk.price[row]
+    units = np.where(price > 0.0, held.value[on] / np.where(price > 0.0, price, 1.0), held.amount[on])
+    lost, _ = reduce_rows(ptr, row, units, matrix.regular, measure_of(model.measure), weight=matrix.weight)
     taken = np.add.reduceat(held.value[on] - held.recognised[on], first)
     works, stretch = risk.works[row[first]], risk.halt_stretch[row[first]]
     expected = model.chains.halt_probability * np.maximum(lost * stretch - taken, 0.0) * works
