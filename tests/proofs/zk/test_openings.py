@@ -136,6 +136,7 @@ TAMPERED = {
         {"proof": "no base64!"},
         {"commitment": "0x" + "ff" * 32},
         {"account": ""},
+        {"path": tuple(text.upper().replace("0X", "0x") for text in case("maker")[0].path)},
     ],
     "account": [{"account": "hedger"}, {"index": 3}, {"commitment": field_text(5)}, {"path": ()}],
 }

@@ -59,9 +59,10 @@ def _check_form(proof: MarginProof) -> None:
         require(bool(_AMOUNT.fullmatch(text)), Reason.NOT_CANONICAL, what, text[:80], "a decimal integer, not negative")
         require(int(text) < SUM_LIMIT, Reason.OVERFLOW, what, text, "below 2¹²⁸")
     for what, text in (("commitment", proof.commitment), ("root of rows", proof.head.rows_root)):
-        require(text == hexed(word(text)), Reason.NOT_CANONICAL, what, text[:80], "lower-case hexadecimal after 0x")
         number = field_number(text)
         require(0 < number < MODULUS, Reason.OVERFLOW, what, text, "a number of the field, not 0")
+    for text in (proof.commitment, proof.head.rows_root, proof.head.accounts_root, proof.head.margin, *proof.path):
+        require(text == hexed(word(text)), Reason.NOT_CANONICAL, "hash", text[:80], "lower-case hexadecimal after 0x")
     require(0 < len(proof.account) <= NAME_MAX, Reason.MALFORMED, "account", proof.account[:80], "1 to 256 characters")
     leaves = proof.head.rows * proof.head.faces
     require(proof.head.faces in (1, 3), Reason.MALFORMED, "faces of a row", proof.head.faces, "1 or 3")
