@@ -1,6 +1,8 @@
 """The prover proves what is true, and nothing else; without it, everything that needs it says how to get it."""
 
 import base64
+import hashlib
+import json
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,7 @@ from crossmargin.adapters.zero_knowledge import (
     write_zk,
 )
 from crossmargin.core.errors import InvalidInput, UnreadableFile
+from crossmargin.proofs.zk.commitments import DEPTH, SHAPES
 from crossmargin.proofs.zk.openings import Witness
 from crossmargin.proofs.zk.statement import MarginProof
 from tests.proofs.zk.books import case, committed, edge_case
@@ -69,6 +72,19 @@ def test_what_is_true_is_proved_and_a_proof_holds_for_what_it_states_alone():
     ]
     assert accepted([maker, edges, *changed]) == [True, True, *[False] * len(changed)]
     assert len(maker.proof) < 40_000
+
+
+def test_each_shape_has_a_key_of_this_circuit(repository: Path):
+    folder = repository / "zk"
+    circuit = hashlib.sha256((folder / "src" / "circuit.mjs").read_bytes()).hexdigest()
+    version = json.loads((folder / "package.json").read_text())["dependencies"]["o1js"]
+    for shape in SHAPES:
+        key = json.loads((folder / "keys" / f"{shape.name}.json").read_text())
+        assert (key["circuit"], key["o1js"]) == (circuit, version), (
+            "make it again: the command `key` of zk/src/main.mjs"
+        )
+    assert {path.stem for path in (folder / "keys").iterdir()} == {shape.name for shape in SHAPES}
+    assert f"DEPTH = {DEPTH};" in (folder / "src" / "circuit.mjs").read_text()
 
 
 def test_without_a_prover_the_error_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

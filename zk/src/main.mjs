@@ -2,9 +2,10 @@
 //
 //   {"command": "prove", "shape", "cases": [{"stated", "witness"}], "cache"?}   {"attempts": [{"proof": base64} or {"why"}, ...]}
 //   {"command": "verify", "shape", "cases": [{"stated", "proof"}]}              {"accepted": [boolean, ...]}
-//   {"command": "key", "shape"}                                                 {"data", "hash"}
+//   {"command": "key", "shape"}                                                 {"data", "hash", "circuit", "o1js"}
 //
 // A case that is not true has no proof, but a reason. Numbers are decimal text. Nothing here uses the network.
+import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Cache, setBackend, verify } from "o1js";
@@ -30,7 +31,7 @@ const commands = {
   async key({ shape, cache }) {
     const { program } = marginProgram(shape);
     const { verificationKey } = await program.compile({ cache: cache ? Cache.FileSystem(cache) : Cache.None });
-    return { data: verificationKey.data, hash: verificationKey.hash.toString() };
+    return { data: verificationKey.data, hash: verificationKey.hash.toString(), ...madeOf() };
   },
 };
 
@@ -62,6 +63,13 @@ function claim(stated, proof) {
 
 function pinnedKey({ legs, scenarios }) {
   return JSON.parse(readFileSync(new URL(`../keys/${legs}x${scenarios}.json`, import.meta.url), "utf8"));
+}
+
+/** What a key depends on: a test holds pinned keys against the files that stand here. */
+function madeOf() {
+  const text = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+  const circuit = createHash("sha256").update(text("circuit.mjs")).digest("hex");
+  return { circuit, o1js: JSON.parse(text("../package.json")).dependencies.o1js };
 }
 
 /** The compiled prover where there is one for this machine, which is about four times as fast; else WebAssembly. */
