@@ -15,7 +15,16 @@ from crossmargin.adapters.contracts.vault import balance_slot, vault_key, vault_
 from crossmargin.adapters.journals.store import JournalStore
 from crossmargin.adapters.live.sources import LiveChain, Sources, Vault, Way
 from crossmargin.adapters.networks.backend import ChainReader, Log
-from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, Reading, anchored, head_of, read_slots
+from crossmargin.adapters.networks.endpoints import (
+    SILENCE,
+    Anchor,
+    Endpoint,
+    Reading,
+    anchored,
+    head_of,
+    read_slots,
+    reason_of,
+)
 from crossmargin.adapters.networks.following import BLOCKS_MAX, Follower, Poll, Source, Told, first_journal
 from crossmargin.adapters.networks.jsonrpc import JsonRpc
 from crossmargin.adapters.networks.rpc_reader import RpcReader
@@ -96,7 +105,7 @@ def reached(chain: LiveChain) -> Iterator[Reached]:
             try:
                 reader = RpcReader(way.url, rpc=opened[-1])
             except SILENCE as failure:
-                refused[way.name] = str(failure)
+                refused[way.name] = reason_of(failure)
                 continue
             if reader.chain_id == chain.number:
                 found.append(Endpoint(name=way.name, operator=way.operator, reader=reader))

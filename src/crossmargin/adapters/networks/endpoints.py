@@ -72,6 +72,11 @@ class Stated(Generic[V]):
     refused: Mapping[str, str]
 
 
+def reason_of(failure: Exception) -> str:
+    """Why an endpoint has no say, to stand behind its name: what it did, without the name and a remedy again."""
+    return failure.reason if isinstance(failure, UnreachableChain) else str(failure)
+
+
 def final_height(reader: ChainReader, profile: Finality) -> int:
     """The number of the last block that an endpoint calls final, by the method of the chain's profile."""
     if profile.method == "tag":
@@ -115,7 +120,7 @@ def agreed_block(
         try:
             heights[endpoint.name] = height_of(endpoint.reader)
         except SILENCE as failure:
-            refused[endpoint.name] = str(failure)
+            refused[endpoint.name] = reason_of(failure)
         else:
             own = heights[endpoint.name]
             finals[endpoint.operator] = min(finals.get(endpoint.operator, own), own)
@@ -152,7 +157,7 @@ def _answer(
         answer = endpoint.reader.block(height)
         block = _checked(answer, height)
     except SILENCE as failure:
-        return replace(said, silent=str(failure))
+        return replace(said, silent=reason_of(failure))
     headers[block.hash] = block, answer.header
     return replace(said, block_hash=block.hash)
 
@@ -194,7 +199,7 @@ def read_slots(
         except SILENCE as failure:
             if isinstance(failure, NotProved) and failure.reason == Reason.WRONG_CODE:
                 raise
-            refused[endpoint.name] = str(failure)
+            refused[endpoint.name] = reason_of(failure)
             continue
         return Reading(
             block=anchor.block,
@@ -240,7 +245,7 @@ def stated(
         try:
             value = ask(endpoint.reader)
         except SILENCE as failure:
-            answers.append(replace(said, silent=str(failure)))
+            answers.append(replace(said, silent=reason_of(failure)))
             continue
         key = hashlib.sha256(repr(value).encode()).digest()
         values[key] = value

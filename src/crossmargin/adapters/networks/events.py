@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from crossmargin.adapters.networks.backend import ChainReader, Log
-from crossmargin.adapters.networks.endpoints import SILENCE, Endpoint, Stated, stated
+from crossmargin.adapters.networks.endpoints import SILENCE, Endpoint, Stated, reason_of, stated
 from crossmargin.market.chains.agreement import Freeze, Frozen
 from crossmargin.proofs.keccak import keccak
 from crossmargin.proofs.reasons import Reason, require
@@ -92,5 +92,5 @@ def _first(
         try:
             return prove(endpoint.reader)
         except SILENCE as failure:
-            said.append(f"{endpoint.name}: {failure}")
+            said.append(f"{endpoint.name}: {reason_of(failure)}")
     return Frozen(reason=Freeze.UNPROVED, number=number, said=tuple(said))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from crossmargin.adapters.journals.store import JournalStore
 from crossmargin.adapters.networks.backend import ChainReader, Log
-from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, anchored, head_of
+from crossmargin.adapters.networks.endpoints import SILENCE, Anchor, Endpoint, anchored, head_of, reason_of
 from crossmargin.adapters.networks.events import agreed_logs, may_log, stated_logs
 from crossmargin.market.chains.agreement import QUORUM, Freeze, Frozen, common_height
 from crossmargin.market.chains.blocks import Block, Header, Key, Movement
@@ -152,7 +152,7 @@ def _header(source: Source, block_hash: bytes, number: int) -> bytes | Frozen:
             answer = endpoint.reader.block(block_hash)
             check_header(answer.header, block_hash)
         except SILENCE as failure:
-            said.append(f"{endpoint.name}: {failure}")
+            said.append(f"{endpoint.name}: {reason_of(failure)}")
         else:
             return answer.header
     return Frozen(reason=Freeze.TOO_FEW, number=number, said=tuple(said))

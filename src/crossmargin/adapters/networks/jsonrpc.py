@@ -51,7 +51,7 @@ class JsonRpc:
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._secrets = _secrets(parts)
         self._timeout_s, self._bytes_max, self._failures_max = timeout_s, answer_bytes_max, failures_max
-        self._failures = 0
+        self._failures, self._late = 0, False
         self._ids = itertools.count(1)
 
     def ask(self, method: str, *parameters: Any) -> Any:
@@ -80,6 +80,7 @@ class JsonRpc:
     def _answer(self, method: str, body: bytes) -> dict[str, Any]:
         if self._failures_max is not None and self._failures >= self._failures_max:
             raise self.unreachable(f"{method} was not asked: {self._failures} calls in a row had no answer")
+        self._late = False
         watch = threading.Timer(self._timeout_s, self._cut)
         watch.daemon = True
         watch.start()
@@ -88,7 +89,8 @@ class JsonRpc:
         except (OSError, http.client.HTTPException, ValueError) as failure:
             self._connection.close()  # The next call opens it again.
             self._failures += 1
-            raise self.unreachable(f"{method} has no answer: {failure}") from None
+            why = f"none within {self._timeout_s:g} s" if self._late else str(failure)
+            raise self.unreachable(f"{method} has no answer: {why}") from None
         finally:
             watch.cancel()
         self._failures = 0
@@ -122,6 +124,7 @@ class JsonRpc:
 
     def _cut(self) -> None:
         """End a call whose time is up: each byte of an answer resets the socket's own clock."""
+        self._late = True
         with contextlib.suppress(OSError, AttributeError):  # It may have ended meanwhile.
             self._connection.sock.shutdown(socket.SHUT_RDWR)
 
