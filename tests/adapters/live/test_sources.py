@@ -79,7 +79,11 @@ REFUSED = {
     ),
     "operators fewer than endpoints": (put(*FIRST, "endpoints", 1, "operator", value="desk"), None, ""),
     "no operator": (put(*FIRST, "endpoints", 1, "operator", value=""), InvalidInput, "operator"),
-    "a file": (put(*FIRST, "endpoints", 1, "url", value="file:///etc/$NORTH_RPC_KEY"), InvalidInput, "http or https"),
+    "a file": (
+        put(*FIRST, "endpoints", 1, "url", value="ftp://x.example/$NORTH_RPC_KEY"),
+        InvalidInput,
+        "http or https",
+    ),
     "a user": (put(*FIRST, "endpoints", 1, "url", value="https://$NORTH_RPC_KEY@x.example"), InvalidInput, "url"),
     "a small variable": (put(*FIRST, "endpoints", 1, "url", value="https://x.example/$key"), InvalidInput, "capitals"),
     "not set": (put(*FIRST, "endpoints", 1, "url", value="https://x/$OTHER"), InvalidInput, "export OTHER"),
