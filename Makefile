@@ -51,8 +51,12 @@ clean:
 	rm -rf $(VENV) docs/_build
 
 # Without npm, or without its registry, tests of a chain in another process, or of the prover, skip and say so.
-$(ANVIL) $(ZK): %/node_modules/.package-lock.json: %/package-lock.json
-	if command -v npm > /dev/null; then cd $* && npm ci --ignore-scripts --loglevel=error || true; fi
+$(ANVIL): tools/chains/package-lock.json
+	if command -v npm > /dev/null; then cd tools/chains && npm ci --ignore-scripts --loglevel=error || true; fi
+
+# What is locked is installed as locked. `ci` would refuse, as the prover's packages of other systems are not locked.
+$(ZK): zk/package-lock.json
+	if command -v npm > /dev/null; then cd zk && npm install --no-save --ignore-scripts --loglevel=error || true; fi
 
 # A level of constraints.txt and all above it, then the package itself; the build backend is among the pinned.
 $(VENV)/level-%: pyproject.toml constraints.txt
