@@ -44,7 +44,7 @@ from crossmargin.cli.table_parts import (
     table,
     warning,
 )
-from crossmargin.cli.tokens.tables import stock_tables, token_share_table, token_tables
+from crossmargin.cli.tokens.tables import stock_tables, token_share_tables, token_tables
 from crossmargin.cli.wording import (
     Column,
     chain_name,
@@ -116,7 +116,7 @@ def explain_tables(report: ExplainReport) -> RenderableType:
     for group in report.groups:
         parts += _group_explanation(group, worst.get(group.id), share_whole(report))
     parts += _shares("Attribution by group, USD", "group", report.by_group, share_whole(report))
-    parts += token_share_table(report.by_token)
+    parts += token_share_tables(report)
     parts += _distances(report.distances)
     parts += _frontiers(report.frontiers)
     parts += _capacity(report.capacity)

@@ -146,14 +146,7 @@ def chain_terms_of(
     terms = np.zeros((pools, len(CHAIN_TERMS)))
     if risk is None or not len(lines):
         return terms
-    credit = lines.quantity > 0.0
-    held = Held(
-        pool=lines.owner,
-        row=lines.instrument,
-        amount=lines.quantity,
-        value=np.where(credit, recognised.own_value, 0.0),
-        recognised=np.where(credit, recognised.recognised, 0.0),
-    )
+    held = held_of(lines, recognised)
     covered = tally(book.group_pool, groups.covered, pools)
     found = arrivals(held, risk)
     used = arriving(held, found, covered)
@@ -163,6 +156,18 @@ def chain_terms_of(
     terms[:, 2] = needed_part(unavailable(held, risk, ready.terms.matrix, ready.model, pools), covered, worth)
     terms[:, 3] = transfers(used, held, found, risk, pools)
     return terms
+
+
+def held_of(lines: Lines, recognised: Recognised) -> Held:
+    """Holdings as the terms of chains take them: debts count for nothing."""
+    credit = lines.quantity > 0.0
+    return Held(
+        pool=lines.owner,
+        row=lines.instrument,
+        amount=lines.quantity,
+        value=np.where(credit, recognised.own_value, 0.0),
+        recognised=np.where(credit, recognised.recognised, 0.0),
+    )
 
 
 def contained_failures(

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from crossmargin.engine.token_reports import Standing, TokenLine
+from crossmargin.engine.token_reports import ChainTermShare, Standing, TokenLine
 from crossmargin.margin.rulebooks.rulebook import Certainty
 
 Status: TypeAlias = Literal["healthy", "restricted", "liquidation"]
@@ -326,7 +326,7 @@ class RiskArray(_Part, frozen=True, kw_only=True):
 
 class ExplainReport(_Part, frozen=True, kw_only=True):
     """Everything about one account; `by_group` are the shares of its groups in the whole, `by_token` those of its
-    collateral on chains."""
+    collateral on chains, and `by_chain_term` of what chains and bridges add."""
 
     provenance: Provenance
     account: AccountReport
@@ -339,6 +339,7 @@ class ExplainReport(_Part, frozen=True, kw_only=True):
     risk_arrays: tuple[RiskArray, ...]
     change: Change | None = None
     by_token: tuple[Share, ...] = ()
+    by_chain_term: tuple[ChainTermShare, ...] = ()
 
 
 class StressReport(_Part, frozen=True, kw_only=True):

@@ -86,6 +86,21 @@ class TokenLine(_Part, frozen=True, kw_only=True):
     transfer: TransferLine | None = None
 
 
+class ChainTermShare(_Part, frozen=True, kw_only=True):
+    """What a holding on a chain, or a bridge, has in one of the terms of chains of a pool, USD of initial margin.
+
+    `share_usd` add up to the term over all holdings, and those of the term `bridge` over all bridges as well;
+    `marginal_usd` is the term with it minus without it, and adds up to nothing. A bridge is left out by not failing.
+    """
+
+    pool: str
+    term: str
+    kind: Literal["holding", "bridge"]
+    name: str
+    share_usd: float
+    marginal_usd: float
+
+
 class Standing(_Part, frozen=True, kw_only=True):
     """All that an account or a book holds in one asset or token, on one chain or behind one bridge, USD.
 

@@ -34,8 +34,8 @@ NONE: Final = -1
 class ChainRisk:
     """What each row of the table bears, made once per market and model.
 
-    `failure` [instrument, pair] is the share of its value that is lost when a pair of bridges fails; `halt_stretch`
-    [instrument] is √(max(τ, τ₀)/τ₀) of a halt of its chain, τ₀ being `horizon_s` of the margin.
+    `failure` [instrument, pair] is the share of its value that is lost when one of `pairs` of bridges fails;
+    `halt_stretch` [instrument] is √(max(τ, τ₀)/τ₀) of a halt of its chain, τ₀ being `horizon_s` of the margin.
     `chain` [instrument] is a code, −1 for what is on no stated chain; `works` [instrument] whether its chain produces
     blocks. `lane` [instrument] is the row of `lanes` in which it gets to where it is needed, −1 for what need not;
     `arrival_s` [instrument] is when it is there, beside the time of its way. `price` [instrument] is that of a unit
@@ -43,6 +43,7 @@ class ChainRisk:
     """
 
     failure: FloatArray
+    pairs: tuple[tuple[str, ...], ...]
     arrival_s: FloatArray
     halt_stretch: FloatArray
     chain: IndexArray
@@ -85,8 +86,10 @@ def chain_risk(table: InstrumentTable, snapshot: Snapshot, model: MarginModel) -
     rows = [_times(terms, chains, model.chains) for terms in table.terms]
     arrival_s, halt_s, chain, works = np.asarray(rows, np.float64).reshape(-1, 4).T
     lane, lanes = _lanes(table, snapshot, chains)
+    failure, pairs = bridge_failures(table, chains, model.chains.bridge_loss)
     return ChainRisk(
-        failure=frozen(_failures(table, chains, model.chains.bridge_loss)),
+        failure=failure,
+        pairs=pairs,
         arrival_s=frozen(arrival_s),
         halt_stretch=frozen(np.sqrt(np.maximum(halt_s, horizon_s) / horizon_s)),
         chain=frozen(chain, np.int32),
@@ -139,16 +142,18 @@ def _lanes(table: InstrumentTable, snapshot: Snapshot, chains: ChainMarket) -> t
     return frozen(lane, np.int32), lanes
 
 
-def _failures(table: InstrumentTable, chains: ChainMarket, loss: float) -> FloatArray:
-    """The share of its value that each row loses when a pair of bridges fails [instrument, pair].
+def bridge_failures(
+    table: InstrumentTable, chains: ChainMarket, loss: float, *, spared: str = ""
+) -> tuple[FloatArray, tuple[tuple[str, ...], ...]]:
+    """The share of its value that each row loses when a pair of bridges fails [instrument, pair], and the pairs.
 
-    1 − (1 − loss)^k with k of the pair behind it, which is what R says of the two factors.
-    """
+    1 − (1 − loss)^k with k of the pair behind it, which is what R says of the two factors. `spared` is a bridge that
+    does not fail."""
     behind = [set(chains.registry.bridges_behind(t.instance) if isinstance(t, Token) else ()) for t in table.terms]
-    bridges = sorted(set().union(*behind))
+    bridges = sorted(set().union(*behind) - {spared})
     pairs = tuple(combinations(bridges, min(len(bridges), 2))) if bridges else ()
     hits = np.asarray([[len(found.intersection(pair)) for pair in pairs] for found in behind], np.float64)
-    return 1.0 - (1.0 - loss) ** hits.reshape(len(table), len(pairs))
+    return frozen(1.0 - (1.0 - loss) ** hits.reshape(len(table), len(pairs))), pairs
 
 
 def bridge_failure(held: Held, risk: ChainRisk, pools: int) -> FloatArray:
@@ -157,12 +162,16 @@ def bridge_failure(held: Held, risk: ChainRisk, pools: int) -> FloatArray:
     Max over pairs of Σ max(0, loss of the holding − what its haircuts and caps took off): what does not count cannot
     be lost again.
     """
-    worst, absorbed = np.zeros(pools), held.value - held.recognised
+    worst = np.zeros(pools)
     for pair in range(risk.failure.shape[1]):
-        share = risk.failure[held.row, pair]
-        beyond = np.maximum(held.value * share - absorbed, 0.0)
-        worst = np.maximum(worst, tally(held.pool, np.where(share > 0.0, beyond, 0.0), pools))
+        worst = np.maximum(worst, tally(held.pool, lost_beyond(held, risk.failure[held.row, pair]), pools))
     return worst
+
+
+def lost_beyond(held: Held, share: FloatArray) -> FloatArray:
+    """What a loss of a `share` of its value takes beyond what its haircuts and caps took off [holding], USD."""
+    beyond = np.maximum(held.value * share - (held.value - held.recognised), 0.0)
+    return np.where(share > 0.0, beyond, 0.0)
 
 
 def arrivals(held: Held, risk: ChainRisk) -> Arrivals:
@@ -210,12 +219,16 @@ def late(used: FloatArray, held: Held, found: Arrivals, pools: int) -> FloatArra
 
 
 def transfers(used: FloatArray, held: Held, found: Arrivals, risk: ChainRisk, pools: int) -> FloatArray:
-    """What bringing collateral to where it is needed takes [pool], USD: a share of what is moved, and once for each
-    token."""
-    moved = np.flatnonzero(used > 0.0)
+    """What bringing collateral to where it is needed takes [pool], USD."""
+    return tally(held.pool, transfer_parts(used, held, found, risk), pools)
+
+
+def transfer_parts(used: FloatArray, held: Held, found: Arrivals, risk: ChainRisk) -> FloatArray:
+    """What bringing each holding takes [holding], USD: a share of what is moved, and once for each token of a pool."""
+    parts, moved = np.asarray(used * found.share), np.flatnonzero(used > 0.0)
     _, first = np.unique(_token_keys(held, risk)[moved], return_index=True)
-    share, once = tally(held.pool, used * found.share, pools), moved[first]
-    return share + tally(held.pool[once], found.fixed_usd[once], pools)
+    parts[moved[first]] += found.fixed_usd[moved[first]]
+    return parts
 
 
 def unavailable(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: MarginModel, pools: int) -> FloatArray:

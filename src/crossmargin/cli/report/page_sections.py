@@ -227,7 +227,7 @@ def causes(report: ExplainReport) -> Section:
                 parts.append(_attribution_figure(group.id, what, shares, share_whole(report)))
     cards = [_positions_card(group) for group in report.groups if group.positions]
     if report.by_token:
-        cards.append(token_share_card(report.by_token))
+        cards.append(token_share_card(report))
     return Section("causes", "Who causes it", join((columns_of(*parts), *cards)))
 
 

@@ -11,6 +11,9 @@ from crossmargin.cli.tokens.words import (
     ASKED_TITLE,
     COUNTED,
     KINDS,
+    SHARED,
+    SHARED_NOTE,
+    SHARED_TITLE,
     STANDINGS,
     STOCKS,
     STOCKS_TITLE,
@@ -18,19 +21,24 @@ from crossmargin.cli.tokens.words import (
     asked_rows,
     counted_row,
     counted_total,
+    shared_rows,
     standing_rows,
     stock_rows,
     tokens_held,
     way_row,
     why,
 )
-from crossmargin.engine.reports import AccountReport, Share
+from crossmargin.engine.reports import AccountReport, ExplainReport
 from crossmargin.engine.token_reports import Standing
 
 
-def token_share_card(shares: Sequence[Share]) -> Markup:
-    """What each token adds to the requirement."""
-    return card(table(ASKED_TITLE, ASKED, asked_rows(shares)))
+def token_share_card(report: ExplainReport) -> Markup:
+    """What each token adds to the requirement, and what each holding and each bridge have in the terms of chains."""
+    parts = [table(ASKED_TITLE, ASKED, asked_rows(report.by_token))]
+    if report.by_chain_term:
+        parts.append(table(SHARED_TITLE, SHARED, shared_rows(report.by_chain_term)))
+        parts.append(element("p", SHARED_NOTE, class_="note"))
+    return card(join(parts))
 
 
 def token_cards(account: AccountReport) -> Markup:

@@ -12,6 +12,9 @@ from crossmargin.cli.tokens.words import (
     ASKED_TITLE,
     COUNTED,
     KINDS,
+    SHARED,
+    SHARED_NOTE,
+    SHARED_TITLE,
     STANDINGS,
     STOCKS,
     STOCKS_TITLE,
@@ -19,21 +22,26 @@ from crossmargin.cli.tokens.words import (
     asked_rows,
     counted_row,
     counted_total,
+    shared_rows,
     standing_rows,
     stock_rows,
     tokens_held,
     way_row,
     why,
 )
-from crossmargin.engine.reports import AccountReport, Share
+from crossmargin.engine.reports import AccountReport, ExplainReport
 from crossmargin.engine.token_reports import Standing
 
 
-def token_share_table(shares: Sequence[Share]) -> Iterator[RenderableType]:
-    """What each token adds to the requirement, where there are any."""
-    if shares:
-        rows: list[Row] = [list(row) for row in asked_rows(shares)]
+def token_share_tables(report: ExplainReport) -> Iterator[RenderableType]:
+    """What each token adds to the requirement and to the terms of chains, where there are any."""
+    if report.by_token:
+        rows: list[Row] = [list(row) for row in asked_rows(report.by_token)]
         yield table(ASKED_TITLE, ASKED, rows)
+    if report.by_chain_term:
+        shared: list[Row] = [list(row) for row in shared_rows(report.by_chain_term)]
+        yield table(SHARED_TITLE, SHARED, shared)
+        yield prose([SHARED_NOTE])
 
 
 def token_tables(account: AccountReport) -> Iterator[RenderableType]:

@@ -7,10 +7,21 @@ from typing import Final
 
 from crossmargin.cli.wording import Column, chain_name, percent, price, quantity, trimmed, usd
 from crossmargin.engine.reports import AccountReport, CollateralLine, Share
-from crossmargin.engine.token_reports import Standing, StandingKind, TokenLine
+from crossmargin.engine.token_reports import ChainTermShare, Standing, StandingKind, TokenLine
 
 ASKED: Final = (Column("token", words=True), Column("initial, with − without"))
 ASKED_TITLE: Final = "What each token on a chain adds to the requirement, USD"
+SHARED: Final = (
+    Column("term", words=True),
+    Column("holding or bridge", words=True),
+    Column("share"),
+    Column("with − without"),
+)
+SHARED_TITLE: Final = "Who the terms of chains are for, USD of initial margin"
+SHARED_NOTE: Final = (
+    "Shares of holdings add up to each term, and so do those of bridges to the term bridge: each has what it loses, "
+    "waits or costs in the case that sets the term. With − without does not add up: without one bridge another fails."
+)
 COUNTED: Final = (
     Column("token", words=True),
     Column("level", words=True),
@@ -173,6 +184,18 @@ def _standing_row(s: Standing, whole: float) -> list[str]:
 def asked_rows(shares: Sequence[Share]) -> list[list[str]]:
     """The margin with each token minus without it; what spares margin is below zero."""
     return [[share.name, usd(share.marginal_usd)] for share in shares]
+
+
+def shared_rows(shares: Sequence[ChainTermShare]) -> list[list[str]]:
+    """What each holding and each bridge has in the terms of chains, the largest of a term first."""
+    terms, pools = list(dict.fromkeys(s.term for s in shares)), {s.pool for s in shares}
+    rows = sorted(shares, key=lambda s: (terms.index(s.term), s.kind, -s.share_usd))
+    return [[s.term, _holder(s, many=len(pools) > 1), usd(s.share_usd), usd(s.marginal_usd)] for s in rows]
+
+
+def _holder(share: ChainTermShare, *, many: bool) -> str:
+    name = f"bridge {share.name}" if share.kind == "bridge" else share.name
+    return f"{name} in {share.pool}" if many else name
 
 
 def seconds(time_s: float) -> str:

@@ -9,10 +9,9 @@ import numpy as np
 from crossmargin.core.arrays import BoolArray, FloatArray, tally
 from crossmargin.engine.collateral_risk import inside_scenarios, with_collateral
 from crossmargin.engine.explaining.greeks import Greeks, greeks, position_line
-from crossmargin.engine.margin import MarginResult, margin
+from crossmargin.engine.margin import MarginResult
 from crossmargin.engine.plan import Plan
 from crossmargin.engine.reports import GroupExplanation, ScenarioLine, Share
-from crossmargin.engine.variants import with_quantities
 from crossmargin.engine.whatif import WhatIf
 from crossmargin.margin.addons import Stock
 from crossmargin.margin.rule import rule_margin
@@ -107,27 +106,6 @@ def group_shares(what: WhatIf, result: MarginResult, euler: FloatArray) -> tuple
     total = tally(owner, euler, len(groups))
     return tuple(
         Share(name=what.book.groups[g], euler_usd=float(total[g]), marginal_usd=float(shares[g])) for g in groups
-    )
-
-
-def token_shares(what: WhatIf, result: MarginResult) -> tuple[Share, ...]:
-    """The initial margin with each token minus without it; none where the market states no chains.
-
-    Terms of chains grow with what stands behind a bridge or on a chain, and fall with what arrives first, so that a
-    token can ask for margin or spare it. They are no function of scenarios alone, and have no Euler shares.
-    """
-    tokens, held = what.plan.tokens, what.book.holdings
-    mine = np.zeros(0, np.int64) if tokens is None else np.flatnonzero(tokens.instance[held.instrument] >= 0)
-    if not len(mine):
-        return ()
-    without = np.tile(held.quantity, (len(mine), 1))
-    without[np.arange(len(mine)), mine] = 0.0
-    versions = with_quantities(what.book, np.tile(what.book.positions.quantity, (len(mine), 1)), without)
-    found = margin(versions, what.plan.snapshot, what.plan.model, prepared=what.plan)
-    asked = float(result.pools.initial.sum()) - found.by_account(found.pools.initial)
-    return tuple(
-        Share(name=what.book.table.ids[held.instrument[line]], euler_usd=None, marginal_usd=float(share))
-        for line, share in zip(mine, asked, strict=True)
     )
 
 

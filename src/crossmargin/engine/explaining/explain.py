@@ -6,7 +6,8 @@ import numpy as np
 
 from crossmargin.core.arrays import FloatArray
 from crossmargin.engine.accounts import account_report, provenance
-from crossmargin.engine.explaining.attribution import euler_shares, explain_groups, group_shares, token_shares
+from crossmargin.engine.explaining.attribution import euler_shares, explain_groups, group_shares
+from crossmargin.engine.explaining.chain_attribution import chain_term_shares, token_shares, without_each_holding
 from crossmargin.engine.explaining.change import Previous, change
 from crossmargin.engine.explaining.curves import risk_arrays, spot_curves
 from crossmargin.engine.explaining.distance import distances, edge_of, frontier
@@ -44,6 +45,7 @@ def explain(
     by_risk = _by_risk(what)
     tell("attribution", 1, 5)
     groups, shares = explain_groups(what, result), group_shares(what, result, euler_shares(result))
+    without = without_each_holding(what)
     tell("capacity", 2, 5)
     fits = capacities(what, result)
     tell("liquidation prices", 3, 5)
@@ -63,7 +65,8 @@ def explain(
         spot_curves=spot_curves(alone, snapshot, ready.scenarios.rules, by_risk),
         risk_arrays=risk_arrays(alone, snapshot, ready.scenarios.rules, by_risk),
         change=moved,
-        by_token=token_shares(what, result),
+        by_token=token_shares(result, without),
+        by_chain_term=chain_term_shares(result, without),
     )
 
 
