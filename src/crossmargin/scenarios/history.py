@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -89,9 +90,7 @@ class FactorHistory:
     @property
     def is_log(self) -> BoolArray:
         """Whether each factor's move is a log return [factor]."""
-        kinds = [parse_factor(name, where="history").kind for name in self.factors]
-        flags = zip(self.factors, kinds, strict=True)
-        return np.asarray([kind in RELATIVE_KINDS and name not in self.scale for name, kind in flags], bool)
+        return _is_log(self.factors, frozenset(self.scale))
 
     def _scales(self) -> FloatArray:
         return np.asarray([self.scale.get(name, 1.0) for name in self.factors])
@@ -103,6 +102,14 @@ class FactorHistory:
     def hash(self) -> str:
         """Canonical digest of the whole history."""
         return digest(self)
+
+
+@lru_cache(maxsize=64)
+def _is_log(factors: tuple[str, ...], scaled: frozenset[str]) -> BoolArray:
+    """Kept, since a walk asks it of the same factors at every date."""
+    kinds = [parse_factor(name, where="history").kind for name in factors]
+    flags = zip(factors, kinds, strict=True)
+    return frozen([kind in RELATIVE_KINDS and name not in scaled for name, kind in flags], np.bool_)
 
 
 def _log_ratio(start: FloatArray, end: FloatArray) -> FloatArray:

@@ -52,8 +52,10 @@ class ScenarioSet:
     def __post_init__(self) -> None:
         assert self.shock.shape == (len(self.factors), len(self.labels)), "shocks are factor × scenario"
         assert len(self.families) == len(self.labels) == len(self.weight) == len(self.damping)
-        tail = [family == TAIL for family in self.families]
-        assert tail == sorted(tail), "tail columns come last"
+        assert TAIL not in self.families or self._ends_in_tails(), "tail columns come last"
+
+    def _ends_in_tails(self) -> bool:
+        return set(self.families[self.regular :]) == {TAIL}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,7 +63,12 @@ class ScenarioSet:
     @property
     def regular(self) -> int:
         """The number of columns that are no far moves."""
-        return sum(family != TAIL for family in self.families)
+        return len(self.families) - self.families.count(TAIL)
+
+    def moves(self, kind: str, name: str) -> bool:
+        """Whether any column may move `kind:name`, as a whole or at a node."""
+        whole, node = f"{kind}:{name}", f"{kind}:{name}:"
+        return any(factor == whole or factor.startswith(node) for factor in self.factors)
 
     def row(self, factor: str) -> FloatArray:
         """Shocks of one factor [scenario]; zeros where the set does not move it."""

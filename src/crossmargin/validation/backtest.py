@@ -24,7 +24,7 @@ from crossmargin.scenarios.scenario_set import ScenarioSet, SurfaceRule
 from crossmargin.valuation.pnl import pnl
 
 Progress: TypeAlias = Callable[[str, int, int], None]
-CELLS: Final = 2_000_000  # instrument × scenario worked off at a time: about 16 MB of R
+CELLS: Final = 500_000  # instrument × scenario worked off at a time: 4 MB of R, which a cache still holds
 TAIL_KEPT: Final = 2.0  # of the tail, as a multiple of the rate: a draw beyond it is no exception
 Csr: TypeAlias = tuple[IntArray, IntArray, FloatArray]
 
@@ -163,7 +163,9 @@ def run(
     margin = np.empty((len(stage.book.accounts), len(stage.moves)))
     forecast: Forecast | None = None
     for first, last, columns in _batches(stage, model):
-        matrix = _matrix(stage, np.concatenate(columns, axis=1), threads)
+        shock = np.concatenate(columns, axis=1)
+        shock.flags.writeable = False  # ours alone: no copy is needed to keep it
+        matrix = _matrix(stage, shock, threads)
         width = columns[0].shape[1]
         if forecast is None and rate is not None:
             equal = _weights(model, int(stage.moves[first])) is None

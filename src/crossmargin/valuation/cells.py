@@ -138,14 +138,7 @@ def cells_of(
     assert index.size == 0 or (index.min() >= 0 and index.max() < slices), "options are of slices that exist"
     tau, tau_after = smiles.tau[:, None], np.maximum(shocks.tau, 0.0)
     ratio = np.divide(tau_after, tau, out=np.zeros_like(tau_after), where=tau > 0.0)
-    shape = np.stack(
-        [
-            _tainted(shocks.skew_slope, shocks.skew_cap),
-            shocks.skew_cap,
-            _tainted(shocks.smile_slope, shocks.smile_cap),
-            shocks.smile_cap,
-        ]
-    )
+    shape = _shape(shocks)
     nothing = np.zeros((0, 0))
     rate, carry = (financing.rate_after, financing.carry_after) if financing else (nothing, nothing)
     return Cells(
@@ -170,6 +163,14 @@ def cells_of(
         payout=uniform(rate - carry),
         damping=uniform(damping),
     )
+
+
+def _shape(shocks: SliceShocks) -> ndarray:
+    """Slopes and caps [4, slice, scenario]; without a column, which no loop then reads, where no scenario bends."""
+    bends = shocks.skew_slope, shocks.skew_cap, shocks.smile_slope, shocks.smile_cap
+    if not any(bend.any() for bend in bends):
+        return np.zeros((4, len(shocks.move), 0))
+    return np.stack([_tainted(bends[0], bends[1]), bends[1], _tainted(bends[2], bends[3]), bends[3]])
 
 
 def _tainted(x: ndarray, limit: ndarray) -> ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from crossmargin.scenarios.scenario_set import ScenarioSet, still
 from crossmargin.valuation.cells import Financing, Model, OptionRows, SliceShocks, SliceSmiles
 from crossmargin.valuation.kernels.revalue import option_pnl, option_values
 from crossmargin.valuation.world import World, rate_curve, relevant_rows, surface_of
+
+SAMPLE: Final = 4096  # columns that say whether most of them differ
 
 
 def option_block(
@@ -143,7 +146,7 @@ class _Part:
         if self.model is Model.NORMAL:
             unit = np.full_like(settle, surface_of(self.u).scale)
         else:
-            unit = self.forward[:, None] * np.exp(world.log_move(self.u, expiry))
+            unit = self.forward[:, None] * world.growth(self.u, expiry)
         discounted = table.discounted[rows] & (table.payout[rows] != PayoutCode.INVERSE)
         if discounted.any():
             unit = unit * np.where(discounted[:, None], world.discount(self.u.quote, expiry), 1.0)
@@ -154,19 +157,21 @@ class _Part:
         expiry = self.table.expiry_ns[self.slice_row]
         tenor = world.tenor_years(expiry)
         multiplier = world.vol_multiplier(self.u.name, tenor)
-        rule, zero = world.rule(self.u.name), np.zeros((len(expiry), len(world.scenarios)))
+        rule = world.rule(self.u.name)
         at_money = np.sqrt(surface_of(self.u).total_variance(0.0, expiry))
         width = np.maximum(rule.min_width, rule.width * at_money)[:, None]
-        skew, smile = (world.scenarios.row(f"{kind}:{self.u.name}")[None, :] + zero for kind in ("skew", "smile"))
+        (skew_slope, skew_cap), (smile_slope, smile_cap) = (
+            _bend(world, f"{kind}:{self.u.name}", width) for kind in ("skew", "smile")
+        )
         return SliceShocks(
             move=world.log_move(self.u, expiry),
             tau=world.tenor_after(expiry),
             vol_multiplier=multiplier,
             vol_floor=np.where(multiplier > 1.0, rule.min_vol_up, 0.0),
-            skew_slope=skew / width,
-            skew_cap=np.abs(skew),
-            smile_slope=smile / width,
-            smile_cap=np.abs(smile),
+            skew_slope=skew_slope,
+            skew_cap=skew_cap,
+            smile_slope=smile_slope,
+            smile_cap=smile_cap,
             numeraire=self._numeraire(world),
         )
 
@@ -187,17 +192,27 @@ class _Part:
         return option_values(self.option_rows(), self.smiles(), model=self.model, financing=self.financing(now))
 
 
+def _bend(world: World, factor: str, width: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Slope and cap of a skew or smile shock [slice, scenario]; one zero seen everywhere where nothing moves it."""
+    shape = (len(width), len(world.scenarios))
+    if factor not in world.scenarios.factors:
+        return np.broadcast_to(0.0, shape), np.broadcast_to(0.0, shape)
+    shock = np.broadcast_to(world.scenarios.row(factor), shape)
+    return shock / width, np.abs(shock)
+
+
 def _distinct_columns(part: _Part, scenarios: ScenarioSet) -> tuple[IntArray, IntArray]:
     """The first of each set of columns that these options cannot tell apart, and for each column which one it is."""
     u, table, snapshot = part.u, part.table, part.snapshot
     assets = {table.assets[a] for a in table.settle[part.slice_row]}
     prices = [factor for asset in assets for factor in snapshot.asset_factors(asset)]
     names = {"fwd": [u.name], "vol": [u.name], "skew": [u.name], "smile": [u.name], "rate": [u.quote]}
-    rows = relevant_rows(scenarios, [u.factor, *prices], names)
     # Dates of the past differ in their prices mostly, and sorting whole columns costs more than pricing a few twice.
-    if 2 * len(np.unique(scenarios.row(u.factor))) > len(scenarios):
+    seen = scenarios.row(u.factor)[:: -(-len(scenarios) // SAMPLE) or 1]
+    if 2 * len(np.unique(seen)) > len(seen):
         every = np.arange(len(scenarios))
         return every, every
+    rows = relevant_rows(scenarios, [u.factor, *prices], names)
     _, first, inverse = np.unique(rows, axis=1, return_index=True, return_inverse=True)
     order = np.argsort(first)  # keep the columns in the order of the set, far moves last
     rank = np.empty_like(order)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossmargin.core.arrays import BoolArray, FloatArray, IndexArray, frozen
+from crossmargin.core.arrays import FloatArray, IndexArray, frozen
 from crossmargin.instruments.table import Family, InstrumentTable, PayoutCode
 from crossmargin.instruments.terms import Token
 from crossmargin.market.snapshot import Snapshot, normal_scale
@@ -101,32 +101,43 @@ def shocked_price(table: InstrumentTable, world: World, price: Marks, rows: Inde
     for code in np.unique(table.underlying[rows]):
         here = np.flatnonzero(table.underlying[rows] == code)
         u = world.snapshot.underlyings[table.underlyings[code]]
-        move = world.log_move(u, table.expiry_ns[rows[here]])
-        base = price.price[rows[here], None]
-        shocked[here] = base * np.exp(move) if u.curve.lognormal else base + move * normal_scale(u)
+        base, expiry = price.price[rows[here], None], table.expiry_ns[rows[here]]
+        if u.curve.lognormal:
+            shocked[here] = base * world.growth(u, expiry)
+        else:
+            shocked[here] = base + world.log_move(u, expiry) * normal_scale(u)
     return shocked
 
 
 def _linear_block(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
     """m (P' − P) in the settlement asset, or m (1/P − 1/P') coins, at the scenario's price of that asset."""
     before, after = price.price[rows, None], shocked_price(table, world, price, rows)
-    inverse = (table.payout[rows] == PayoutCode.INVERSE)[:, None]
+    inverse = table.payout[rows] == PayoutCode.INVERSE
+    gain = after - before
     with np.errstate(divide="ignore", invalid="ignore"):  # a price of zero is one where prices may be negative
-        gain = np.where(inverse, 1.0 / before - 1.0 / after, after - before)
-        gain = gain - _funding(table, world, price, rows, inverse)
-    return np.asarray(table.multiplier[rows, None] * gain * _settle_usd(table, world, rows))
+        gain[inverse] = 1.0 / before[inverse] - 1.0 / after[inverse]
+        gain -= _funding(table, world, price, rows)
+    gain *= table.multiplier[rows, None]
+    gain *= _settle_usd(table, world, rows)
+    return gain
 
 
-def _funding(table: InstrumentTable, world: World, price: Marks, rows: IndexArray, inverse: BoolArray) -> FloatArray:
-    """Funding that a long perpetual pays over the horizon at the scenario's daily rate, per unit of its multiplier."""
-    paid = np.zeros((len(rows), len(world.scenarios)))
-    with np.errstate(divide="ignore"):
-        base = np.where(inverse[:, 0], 1.0 / price.price[rows], price.price[rows])
-    for code in np.unique(table.underlying[rows]):
-        here = np.flatnonzero((table.underlying[rows] == code) & (table.family[rows] == Family.PERPETUAL))
+def _funding(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
+    """Funding that a long perpetual pays over the horizon at the scenario's daily rate, by its multiplier.
+
+    [row, scenario]; one column of zeros where nobody pays any."""
+    days, perpetual = world.scenarios.horizon_days, table.family[rows] == Family.PERPETUAL
+    due = {}
+    for code in np.unique(table.underlying[rows[perpetual]]):
         u = world.snapshot.underlyings[table.underlyings[code]]
-        rate = u.funding_daily + world.scenarios.row(f"funding:{u.name}")
-        paid[here] = base[here, None] * (rate * world.scenarios.horizon_days)
+        due[code] = (u.funding_daily + world.scenarios.row(f"funding:{u.name}")) * days
+    if not any(share.any() for share in due.values()):
+        return np.zeros((len(rows), 1))
+    base = np.where(table.payout[rows] == PayoutCode.INVERSE, 1.0 / price.price[rows], price.price[rows])
+    paid = np.zeros((len(rows), len(days)))
+    for code, share in due.items():
+        here = np.flatnonzero(perpetual & (table.underlying[rows] == code))
+        paid[here] = base[here, None] * share
     return paid
 
 

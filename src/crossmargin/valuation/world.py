@@ -65,13 +65,21 @@ class World:
         move = self.spot_move(u)
         if u.curve.lognormal:
             tenor = self.tenor_years(expiry_ns)
-            found = np.log1p(move)[None, :] + self.scenarios.shock_at("fwd", u.name, tenor) * tenor[:, None]
+            found = np.tile(np.log1p(move), (len(tenor), 1))
+            if self.scenarios.moves("fwd", u.name):
+                found += self.scenarios.shock_at("fwd", u.name, tenor) * tenor[:, None]
         else:
             found = np.broadcast_to(move, (len(expiry_ns), len(move))).copy()
         basis = self.scenarios.row(f"basis:{u.name}")
         if basis.any():
             found[np.asarray(expiry_ns) == NEVER_NS] += basis
         return np.asarray(found)
+
+    def growth(self, u: Underlying, expiry_ns: IntArray) -> FloatArray:
+        """F'/F [expiry, scenario] where prices are positive: the price move where carry and basis stand still."""
+        if any(self.scenarios.moves(kind, u.name) for kind in ("fwd", "basis")):
+            return np.asarray(np.exp(self.log_move(u, expiry_ns)))
+        return np.tile(1.0 + self.spot_move(u), (len(expiry_ns), 1))
 
     def tenor_years(self, expiry_ns: IntArray) -> FloatArray:
         """Years to expiry at the snapshot [expiry]; zero for `NEVER_NS`."""
@@ -96,9 +104,10 @@ class World:
     def vol_multiplier(self, name: str, tenor_years: FloatArray) -> FloatArray:
         """Factor on implied volatility [tenor, scenario]: the 30-day shock spread over tenors, and the nodes' own."""
         parallel = self.scenarios.row(f"vol:{name}")
-        scaled = tenor_scale(self.rule(name), tenor_years)[:, None] * parallel[None, :]
-        nodes = self.scenarios.shock_at("vol", name, tenor_years) - parallel[None, :]
-        return np.maximum(1.0 + scaled + nodes, 0.0)
+        shocked = 1.0 + tenor_scale(self.rule(name), tenor_years)[:, None] * parallel[None, :]
+        if self.scenarios.nodes("vol", name)[0]:
+            shocked += self.scenarios.shock_at("vol", name, tenor_years) - parallel[None, :]
+        return np.maximum(shocked, 0.0)
 
     def rule(self, name: str) -> SurfaceRule:
         """How vol shocks spread over the surface of an underlying."""
