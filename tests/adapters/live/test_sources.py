@@ -79,8 +79,8 @@ REFUSED = {
     ),
     "operators fewer than endpoints": (put(*FIRST, "endpoints", 1, "operator", value="desk"), None, ""),
     "no operator": (put(*FIRST, "endpoints", 1, "operator", value=""), InvalidInput, "operator"),
-    "a file": (
-        put(*FIRST, "endpoints", 1, "url", value="ftp://x.example/$NORTH_RPC_KEY"),
+    "not HTTP": (
+        put(*FIRST, "endpoints", 1, "url", value="ftp://x.example/$EAST_RPC_KEY"),
         InvalidInput,
         "http or https",
     ),

@@ -329,6 +329,18 @@ def test_endpoints_that_are_down_or_of_another_chain_have_no_say(desk: Desk) -> 
         assert said in refused.err
 
 
+def test_the_word_of_one_is_taken_where_it_is_asked_for_and_said(desk: Desk) -> None:
+    def alone(tree: Any) -> None:
+        chain = tree["chains"][0]
+        chain.update(agree=1, endpoints=chain["endpoints"][:1])
+
+    assert "the word of one" not in desk.read().out
+    desk.change(alone)
+    outcome = desk.read()
+    assert outcome.code == 0
+    assert "On eip155:31337 the word of one operator" in " ".join(outcome.out.split())
+
+
 def test_other_code_is_refused(desk: Desk) -> None:
     desk.found()
     desk.change(lambda tree: tree["chains"][0]["vaults"][0].update(code_hash=f"0x{'12' * 32}", journal="other.sqlite"))

@@ -55,6 +55,8 @@ def doubts(report: ReadReport) -> tuple[str, ...]:
             why = "; ".join(row.said) or "nothing was agreed on"
             found.append(f"{row.vault} is not proven now ({why}): its balances are as they were known, at {row.trust}.")
         found += [f"{row.chain}: {reason}." for reason in row.reasons]
+    alone = dict.fromkeys(row.chain for row in report.vaults if row.agree == 1)
+    found += [f"On {chain} the word of one operator is taken for the chain's." for chain in alone]
     return tuple(found)
 
 
