@@ -18,22 +18,25 @@ from crossmargin.proofs.reasons import Reason, require
 from crossmargin.proofs.receipts import AnyReceipt, PlacedLog, ReceiptLog, check_receipts, logs_of
 from crossmargin.proofs.rlp_codec import decode, strings
 from crossmargin.proofs.state import HEADER, check_header
+from crossmargin.proofs.trie import EMPTY_ROOT
 
 Readers = Sequence[Endpoint[ChainReader]]
-_BLOOM: Final = list(HEADER).index("logsBloom")
+_RECEIPTS, _BLOOM = list(HEADER).index("receiptsRoot"), list(HEADER).index("logsBloom")
 _BLOOM_BYTES: Final = 256
 
 
 def may_log(header: bytes, contract: bytes) -> bool:
-    """Whether a block may have events of a contract, by the bloom of its header in RLP; in a valid one no is certain.
+    """Whether a block may have events of a contract, by its header in RLP; no is certain where blooms are kept.
 
     The bloom has, for each address that logs, the three bits that the first three pairs of bytes of its keccak name
-    modulo 2048. Source: Ethereum yellow paper, section 4.3.1 (M3:2048)."""
+    modulo 2048. An empty one over receipts says nothing: chains need not keep them, and EIP-7668 would drop them.
+    Source: Ethereum yellow paper, section 4.3.1 (M3:2048)."""
     items = decode(header, where="header")
-    bloom = strings(items, where="header")[_BLOOM] if isinstance(items, list) else b""
-    named = keccak(contract)
+    fields = strings(items, where="header") if isinstance(items, list) else [b""] * len(HEADER)
+    bloom, named = int.from_bytes(fields[_BLOOM], "big"), keccak(contract)
     bits = [int.from_bytes(named[place : place + 2], "big") % (8 * _BLOOM_BYTES) for place in (0, 2, 4)]
-    return len(bloom) != _BLOOM_BYTES or all(int.from_bytes(bloom, "big") >> bit & 1 for bit in bits)
+    kept = bloom > 0 and len(fields[_BLOOM]) == _BLOOM_BYTES
+    return fields[_RECEIPTS] != EMPTY_ROOT and (not kept or all(bloom >> bit & 1 for bit in bits))
 
 
 def proven_receipts(reader: ChainReader, block_hash: bytes) -> tuple[AnyReceipt, ...]:
