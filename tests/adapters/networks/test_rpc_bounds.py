@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from crossmargin.adapters.networks import jsonrpc
 from crossmargin.adapters.networks.jsonrpc import JsonRpc
 from crossmargin.core.errors import InvalidInput, UnreachableChain
 
@@ -117,6 +118,33 @@ def test_a_kept_connection_that_was_dropped_is_opened_again_for_reads_alone(list
     with pytest.raises(UnreachableChain):
         rpc.ask("evm_mine")  # It may have been mined: it is not asked twice.
     rpc.close()
+
+
+def test_an_endpoint_that_asks_for_patience_is_asked_again_within_the_time(listen, monkeypatch) -> None:
+    monkeypatch.setattr(jsonrpc, "PAUSES_S", (0.0, 0.0, 0.0))
+    busy = answer(b"slow down", "429 Too Many Requests")
+    asked: list[bytes] = []
+
+    def talk(connection: socket.socket, _: int) -> None:
+        while part := connection.recv(65_536):
+            if not part.endswith(b"}"):
+                continue
+            asked.append(part)
+            connection.sendall(answer(b'{"result": "0x1"}') if len(asked) == 3 else busy)
+
+    rpc = JsonRpc(listen(talk))
+    assert rpc.ask("eth_chainId") == "0x1"
+    assert len(asked) == 3
+    assert "HTTP 429" in refusal(rpc)
+    assert len(asked) == 7
+    assert "HTTP 429" in refusal(rpc, "evm_mine")
+    assert len(asked) == 8
+    monkeypatch.setattr(jsonrpc, "PAUSES_S", (0.4, 0.4))
+    began = time.monotonic()
+    assert "none within 0.2 s" in refusal(
+        JsonRpc(listen(lambda c, _: c.recv(65_536) and c.sendall(busy)), timeout_s=0.2)
+    )
+    assert time.monotonic() - began < 2.0
 
 
 @pytest.mark.parametrize(

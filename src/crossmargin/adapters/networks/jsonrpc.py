@@ -13,6 +13,7 @@ import itertools
 import json
 import socket
 import threading
+import time
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,8 @@ TIMEOUT_S: Final = 10.0
 _SECRET_CHARACTERS: Final = 6  # Shorter parts of a URL are versions and names of networks.
 _READS: Final = "eth_"  # These methods may be asked twice; what mines or sets may not.
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"crossmargin/{VERSION}"}
+_BUSY: Final = (429, 503)  # Too many requests; unavailable. Source: RFC 6585 section 4, RFC 9110 section 15.6.4.
+PAUSES_S: Final = (0.5, 1.5, 3.0)
 _DROPPED: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -99,7 +102,26 @@ class JsonRpc:
         return answer
 
     def _read(self, method: str, body: bytes) -> object:
-        """What a call is answered with; one over a connection that was kept, and dropped meanwhile, is made again."""
+        """What a call is answered with; an endpoint that asks for patience is asked again, within the call's time."""
+        status, text = self._answered(method, body)
+        for pause_s in PAUSES_S if method.startswith(_READS) else ():
+            if status not in _BUSY:
+                break
+            time.sleep(pause_s)
+            status, text = self._answered(method, body)
+        if len(text) > self._bytes_max:
+            raise ValueError(f"more than {self._bytes_max:,} bytes")
+        try:
+            return parse_json(text.decode())
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        except ValueError as failure:
+            raise ValueError(f"HTTP {status}, {failure}") from None
+
+    def _answered(self, method: str, body: bytes) -> tuple[int, bytes]:
+        """Status and text of an answer; over a connection that was kept, and dropped meanwhile, it is asked again."""
+        if self._late:
+            raise TimeoutError
         kept = self._connection.sock is not None
         try:
             response = self._response(body)
@@ -108,15 +130,7 @@ class JsonRpc:
                 raise
             self._connection.close()
             response = self._response(body)
-        text = response.read(self._bytes_max + 1)
-        if len(text) > self._bytes_max:
-            raise ValueError(f"more than {self._bytes_max:,} bytes")
-        try:
-            return parse_json(text.decode())
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-        except ValueError as failure:
-            raise ValueError(f"HTTP {response.status}, {failure}") from None
+        return response.status, response.read(self._bytes_max + 1)
 
     def _response(self, body: bytes) -> http.client.HTTPResponse:
         self._connection.request("POST", self._path, body, _HEADERS)

@@ -75,8 +75,8 @@ def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int,
             raise InvalidInput(
                 "model", where="attest", value=inputs.model, limit="a model of scenarios", remedy="A rulebook has no R."
             )
-        result = margin(book, snapshot, model, threads=threads, progress=progress)
         check_backings(backings, book.pools, as_of_ms=to_milliseconds(snapshot.time_ns))
+        result = margin(book, snapshot, model, threads=threads, progress=progress)
         made = attest_run(result, epoch=epoch, secret=hidden, claims=[claim_of(backing) for backing in backings])
     statements = [(statement_with(made, account, backings), statement_name(account)) for account in made.accounts]
     make_folder(out, where="--out")
