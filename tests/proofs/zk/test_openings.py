@@ -106,6 +106,9 @@ def test_an_opening_of_another_account_or_epoch_opens_nothing():
     leaf = replace(opening.leaves[0], salt=field_text(1))
     with pytest.raises(NotProved, match="leaf"):
         check_opening(statement, replace(opening, leaves=(leaf, *opening.leaves[1:])))
+    for faces in (0, 1, 2):
+        with pytest.raises(NotProved, match="faces"):
+            check_opening(statement, replace(opening, head=replace(opening.head, faces=faces)))
     with pytest.raises(NotProved, match="absent"):
         check_opening(statement, replace(opening, leaves=opening.leaves[1:]))
 

@@ -80,8 +80,9 @@ def commit_zk(statements: Sequence[Statement], *, secret: bytes) -> ZkEpoch:
     scenarios or rows than any shape has."""
     ordered = sorted(statements, key=lambda one: one.index)
     _check_whole(ordered)
-    known, faces = ordered[0].head, 3 if any(held.between for one in ordered for held in one.positions) else 1
+    known = ordered[0].head
     shape = shape_for(known.scenarios)
+    faces = 3 if any(held.between for one in ordered for held in one.positions) else 1
     row_salts = [row_salt_of(secret, known.epoch, leaf) for leaf in range(known.rows * faces)]
     levels = grow_rows(_leaves(ordered, row_salts, shape, faces))
     salts = [salt_of(secret, known.epoch, one.account) for one in ordered]
@@ -170,6 +171,7 @@ def check_opening(statement: Statement, opening: Opening) -> Opened:
     counts = (head.rows, head.scenarios, head.accounts)
     stated = (statement.head.rows, statement.head.scenarios, statement.head.accounts)
     require(counts == stated, Reason.WRONG_COUNT, "opening", counts, f"the counts of the statement, {stated}")
+    require(head.faces in (1, 3), Reason.MALFORMED, "faces of a row", head.faces, "1 or 3")
     shape, legs = shape_for(head.scenarios), _legs(statement.positions, head.faces)
     room = f"at most {shape.legs} legs, one a position and one more where it is between lots"
     require(len(legs) <= shape.legs, Reason.WRONG_COUNT, f"account {account!r}", len(legs), room)
