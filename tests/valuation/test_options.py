@@ -14,7 +14,7 @@ from crossmargin.market import document as doc
 from crossmargin.market.build import build_snapshot
 from crossmargin.market.snapshot import Snapshot
 from crossmargin.scenarios.scenario_set import Scenario, SurfaceRule, collect
-from crossmargin.valuation.options import option_block
+from crossmargin.valuation.options import option_blocks
 from crossmargin.valuation.pnl import pnl, values_usd
 from crossmargin.valuation.world import World, tenor_scale
 from tests.cases import Case, case, cases, gross_usd
@@ -97,16 +97,21 @@ def without_vol(shocks: dict[str, float]) -> dict[str, float]:
     return {f: x for f, x in shocks.items() if not f.startswith(("vol:", "skew:", "smile:"))}
 
 
+def whole(c: Case, world: World) -> np.ndarray:
+    block = np.full((len(c.terms), len(world.scenarios)), np.nan)
+    for rows, found in option_blocks(c.table, world, np.arange(len(c.terms), dtype=np.int32)):
+        block[rows] = found
+    return block
+
+
 @settings(max_examples=40)
 @given(cases(("option",), columns=8))
 def test_equal_columns_are_priced_once_and_all_filled(c: Case):
     """The block, which prices distinct columns only, equals each column priced alone, bit for bit."""
-    world = World(snapshot=c.snapshot, scenarios=c.scenarios)
-    rows = np.arange(len(c.terms), dtype=np.int32)
-    block = option_block(c.table, world, rows)
+    block = whole(c, World(snapshot=c.snapshot, scenarios=c.scenarios))
     for j in range(len(c.scenarios)):
         alone = World(snapshot=c.snapshot, scenarios=c.scenarios.take(np.asarray([j])))
-        assert np.array_equal(option_block(c.table, alone, rows)[:, 0], block[:, j])
+        assert np.array_equal(whole(c, alone)[:, 0], block[:, j])
 
 
 @few

@@ -20,27 +20,22 @@ from crossmargin.valuation.world import World, rate_curve, relevant_rows, surfac
 SAMPLE: Final = 4096  # columns that say whether most of them differ
 
 
-def option_block(
+def option_blocks(
     table: InstrumentTable, world: World, rows: IndexArray, *, sticky: float = 1.0, threads: int = 1
-) -> FloatArray:
-    """P&L of one contract [row, scenario], USD, damped."""
-    block = np.empty((len(rows), len(world.scenarios)))
+) -> Iterator[tuple[IndexArray, FloatArray]]:
+    """Rows that are priced together, and the P&L of one contract of each [row, scenario], USD, damped."""
     for here in _by_kernel(table, rows):
         part = _Part.of(table, world.snapshot, rows[here])
         columns, inverse = _distinct_columns(part, world.scenarios)
         distinct = len(columns) == len(inverse)
         reduced = world if distinct else World(snapshot=world.snapshot, scenarios=world.scenarios.take(columns))
         priced = part.pnl(reduced, sticky=sticky, threads=threads)
-        # Most of the time is memory: columns are spread only where some are equal, rows only where there are others.
-        priced = priced if distinct else np.take(priced, inverse, axis=1)
-        if len(here) == len(rows):
-            return priced
-        block[here] = priced
-    return block
+        # Most of the time is memory: columns are spread only where some are equal.
+        yield rows[here], priced if distinct else np.take(priced, inverse, axis=1)
 
 
 def option_values_usd(table: InstrumentTable, snapshot: Snapshot, rows: IndexArray) -> FloatArray:
-    """Value of one contract [row], USD; the same arithmetic as `option_block`, bit for bit."""
+    """Value of one contract [row], USD; the same arithmetic as `option_blocks`, bit for bit."""
     value = np.empty(len(rows))
     for here in _by_kernel(table, rows):
         value[here] = _Part.of(table, snapshot, rows[here]).values()

@@ -19,7 +19,7 @@ from crossmargin.scenarios.scenario_set import ScenarioSet, still
 from crossmargin.valuation.bonds import bond_future_pnl
 from crossmargin.valuation.ladders import ladder_pnl
 from crossmargin.valuation.marks import Marks, discount_currency, marks
-from crossmargin.valuation.options import option_block, option_values_usd
+from crossmargin.valuation.options import option_blocks, option_values_usd
 from crossmargin.valuation.world import World
 
 
@@ -50,10 +50,11 @@ def pnl(
     for family, block in _BLOCKS.items():
         rows = table.rows_of(family)
         if len(rows):
-            result[rows] = scenarios.damping * block(table, world, price, rows)
-    rows = table.rows_of(Family.OPTION)
-    if len(rows):
-        result[rows] = option_block(table, world, rows, sticky=sticky, threads=threads)
+            found = block(table, world, price, rows)
+            found *= scenarios.damping
+            result[rows] = found
+    for rows, found in option_blocks(table, world, table.rows_of(Family.OPTION), sticky=sticky, threads=threads):
+        result[rows] = found
     result.flags.writeable = False
     return ScenarioPnl(values=result, scenarios=scenarios)
 
@@ -90,9 +91,10 @@ def _spot_block(table: InstrumentTable, world: World, price: Marks, rows: IndexA
 
 
 def _settle_usd(table: InstrumentTable, world: World, rows: IndexArray) -> FloatArray:
-    """USD price of each row's settlement asset [row, scenario]."""
+    """USD price of each row's settlement asset [row, scenario]; one row where all settle in one."""
     codes, inverse = np.unique(table.settle[rows], return_inverse=True)
-    return np.stack([world.asset_price(table.assets[code]) for code in codes])[inverse]
+    prices = np.stack([world.asset_price(table.assets[code]) for code in codes])
+    return prices if len(codes) == 1 else prices[inverse]
 
 
 def shocked_price(table: InstrumentTable, world: World, price: Marks, rows: IndexArray) -> FloatArray:
@@ -113,9 +115,10 @@ def _linear_block(table: InstrumentTable, world: World, price: Marks, rows: Inde
     """m (P' − P) in the settlement asset, or m (1/P − 1/P') coins, at the scenario's price of that asset."""
     before, after = price.price[rows, None], shocked_price(table, world, price, rows)
     inverse = table.payout[rows] == PayoutCode.INVERSE
-    gain = after - before
     with np.errstate(divide="ignore", invalid="ignore"):  # a price of zero is one where prices may be negative
-        gain[inverse] = 1.0 / before[inverse] - 1.0 / after[inverse]
+        coins = 1.0 / before[inverse] - 1.0 / after[inverse]
+        gain = np.subtract(after, before, out=after)  # most of the time is memory, so none is asked for twice
+        gain[inverse] = coins
         gain -= _funding(table, world, price, rows)
     gain *= table.multiplier[rows, None]
     gain *= _settle_usd(table, world, rows)
