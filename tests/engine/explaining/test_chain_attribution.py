@@ -144,3 +144,14 @@ def test_the_report_has_them():
     report = xm.explain(book, found.snapshot, found.result.plan.model, account=account)
     assert report.by_chain_term == shares_of(found)
     assert {one.term for one in report.by_chain_term} == {"bridge"}
+
+
+@settings(max_examples=10, deadline=None)
+@given(HELD, st.floats(1.0, 1e4))
+def test_a_bridge_that_is_spared_takes_at_most_the_term(held: list[Any], size: float):
+    found = pool(*(of(x, a) for x, a in held), known=FREE, positions={BTC_PERP.id: size})
+    term = found.term("bridge")
+    for one in shares_of(found):
+        if one.kind == "bridge":
+            assert -1e-9 <= one.marginal_usd <= term + 1e-9
+            assert -1e-9 <= one.share_usd <= term + 1e-9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,9 +111,10 @@ def _of_holdings(result: MarginResult, without: WithoutHoldings, shares: FloatAr
 
 def _of_bridges(result: MarginResult, risk: ChainRisk, lost: FloatArray) -> Iterator[ChainTermShare]:
     book, factor = result.book, chain_factors(result.plan.model)[BRIDGE].initial
-    parts = _fails_by(result, risk)
-    for bridge in sorted({name for names in risk.pairs for name in names}):
-        less = result.pools.chain_terms[:, BRIDGE] - _spared(result, risk, bridge)
+    bridges = sorted({name for names in risk.pairs for name in names})
+    parts, spared = _fails_by(result, risk), _spared(result, risk, bridges)
+    for bridge in bridges:
+        less = result.pools.chain_terms[:, BRIDGE] - spared[bridge]
         has = tally(book.holdings.owner, parts[bridge] * lost, len(book.pools))
         for pool, name in enumerate(book.pools):
             yield ChainTermShare(
@@ -137,13 +138,16 @@ def _fails_by(result: MarginResult, risk: ChainRisk) -> dict[str, FloatArray]:
     return {bridge: parts[:, at] for at, bridge in enumerate(tokens.bridges)}
 
 
-def _spared(result: MarginResult, risk: ChainRisk, bridge: str) -> FloatArray:
-    """The term `bridge` of each pool where one of them cannot fail [pool], USD before its factor."""
+def _spared(result: MarginResult, risk: ChainRisk, bridges: Sequence[str]) -> dict[str, FloatArray]:
+    """The term `bridge` of each pool by the one that cannot fail [pool], USD before its factor."""
     book, ready, figures, chains = result.book, result.plan, result.pools, result.plan.snapshot.chains
     assert chains is not None, "bridges are those of the market's chains"
-    failure, pairs = bridge_failures(book.table, chains, ready.model.chains.bridge_loss, spared=bridge)
-    calm = replace(ready, chain_risk=replace(risk, failure=failure, pairs=pairs))
     worth = figures.held_equity - figures.position_value + position_worth(book, ready.terms)
-    inside, known = inside_scenarios(book, ready), (book, ready, result.groups, result.held, worth)
-    contained = contained_failures(*known, inside, figures.wrong_way)
-    return chain_terms_of(book, calm, result.groups, result.held, worth, contained)[:, BRIDGE]
+    inside = inside_scenarios(book, ready)
+    contained = contained_failures(book, ready, result.groups, result.held, worth, inside, figures.wrong_way)
+    terms = {}
+    for bridge in bridges:
+        failure, pairs = bridge_failures(book.table, chains, ready.model.chains.bridge_loss, spared=bridge)
+        calm = replace(ready, chain_risk=replace(risk, failure=failure, pairs=pairs))
+        terms[bridge] = chain_terms_of(book, calm, result.groups, result.held, worth, contained)[:, BRIDGE]
+    return terms
