@@ -205,7 +205,13 @@ def receipts(reader: ChainReader, block_hash: str) -> list[dict[str, Any]]:
     ]
 
 
+def call(reader: ChainReader, asked: dict[str, str], at: str) -> str:
+    """What a contract answers in the state after a block."""
+    return hexed(reader.call(unhex(asked["to"]), unhex(asked["data"]), number(at)))
+
+
 METHODS: Final = {
+    "eth_call": call,
     "eth_chainId": lambda reader: quantity(reader.chain_id),
     "eth_getBlockByNumber": block,
     "eth_getBlockByHash": block,

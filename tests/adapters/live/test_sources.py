@@ -97,6 +97,7 @@ REFUSED = {
         InvalidInput,
         "a token on eip155:1",
     ),
+    "no token": (put(*VAULT, "instance", value="eip155:1/slip44:60"), InvalidInput, "an ERC-20"),
     "unknown token": (put(*VAULT, "instance", value=f"eip155:1/erc20:0x{'9' * 40}"), UnknownName, "asset instance"),
     "wrong checksum": (
         put(*VAULT, "instance", value="eip155:1/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eb4B"),

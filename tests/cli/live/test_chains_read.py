@@ -349,6 +349,24 @@ def test_other_code_is_refused(desk: Desk) -> None:
     assert "wrong code" in refused.err
 
 
+def test_a_vault_of_another_token_or_home_is_refused(desk: Desk) -> None:
+    text = (desk.folder / "sources.toml").read_text(encoding="utf-8")
+    desk.change(lambda tree: tree["chains"][0]["vaults"][0].update(home="eip155:1"))
+    other = desk.read()
+    assert other.code == 2
+    assert "home is 1, but must be 31337, as the vault says" in " ".join(other.err.split())
+    token, wrong = desk.stage.a.place.instance, f"eip155:31337/erc20:0x{'99' * 20}"
+    (desk.folder / "sources.toml").write_text(text.replace(token, wrong), encoding="utf-8")
+    registry = (desk.folder / "registry.toml").read_text(encoding="utf-8")
+    (desk.folder / "registry.toml").write_text(registry.replace(token, wrong), encoding="utf-8")
+    other = desk.read()
+    assert other.code == 2
+    assert f"token is '0x{'99' * 20}'" in " ".join(other.err.split())
+    (desk.folder / "sources.toml").write_text(text, encoding="utf-8")
+    (desk.folder / "registry.toml").write_text(registry, encoding="utf-8")
+    assert not any(row["resumed"] for row in desk.found()["vaults"])  # Nothing was begun by what was refused.
+
+
 def test_a_journal_is_of_one_vault_and_its_owners(desk: Desk) -> None:
     desk.found()
     owner = {"address": f"0x{'77' * 20}", "account": "other"}

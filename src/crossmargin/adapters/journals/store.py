@@ -59,6 +59,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 class JournalStore:
     """The journal at `path`; one that is new begins with `first`, which may be made only then. One process writes it.
+    `begun` is whether it was new.
 
     `subject` says what it is a journal of beside its chain, such as a contract and its accounts; it enters the digest
     of the first entry. Raises `UnreadableFile` for a file that is not such a journal or was changed, and
@@ -81,7 +82,8 @@ class JournalStore:
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.executescript(_TABLE)
                 self._number, self._digest = self._last()
-                if not self._number:
+                self.begun = not self._number
+                if self.begun:
                     self._write([("checkpoint", _plain(_checkpoint(first() if callable(first) else first)))])
                 self._check_subject()
                 self._since, self.journal = self._read()

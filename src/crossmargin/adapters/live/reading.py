@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-from crossmargin.adapters.contracts.vault import balance_slot, vault_key, vault_movements
+from crossmargin.adapters.contracts.abi import decode, encode_call
+from crossmargin.adapters.contracts.vault import balance_slot, vault_artifact, vault_key, vault_movements
 from crossmargin.adapters.journals.store import JournalStore
 from crossmargin.adapters.live.sources import LiveChain, Sources, Vault, Way
 from crossmargin.adapters.networks.backend import ChainReader, Log
@@ -24,6 +26,7 @@ from crossmargin.adapters.networks.endpoints import (
     head_of,
     read_slots,
     reason_of,
+    stated,
 )
 from crossmargin.adapters.networks.following import BLOCKS_MAX, Follower, Poll, Source, Told, first_journal
 from crossmargin.adapters.networks.jsonrpc import JsonRpc
@@ -151,9 +154,8 @@ def read_vault(chain: LiveChain, vault: Vault, ways: Reached, *, now_s: int, tol
         quorum=chain.agree,
         receipts=chain.receipts,
     )
-    resumed = vault.journal.exists()
     with JournalStore(vault.journal, partial(_first, source, vault, ways), subject=vault.subject) as store:
-        if resumed:
+        if not store.begun:
             _check_distance(source, store)
         poll, blocks = _followed(Follower(source, store), told)
     reading, unproven = _proven(source, vault, poll)
@@ -166,7 +168,7 @@ def read_vault(chain: LiveChain, vault: Vault, ways: Reached, *, now_s: int, tol
         trust=reading.trust if reading is not None else Trust.L1,
         balances=balances,
         blocks=blocks,
-        resumed=resumed,
+        resumed=not store.begun,
         agree=chain.agree,
         asked=len({way.operator for way in chain.ways}),
         anchor=poll.anchor,
@@ -204,8 +206,36 @@ def _first(source: Source, vault: Vault, ways: Reached) -> Journal:
             vault.chain, reason=f"{source.quorum} operators do not agree on a final block ({anchor.reason}): {said}"
         )
     values = _slots(source, vault, anchor).values
+    _check_stated(source, vault, anchor)
     held = {key_of(vault, owner): values[balance_slot(owner)] for owner in vault.owners}
     return first_journal(vault.chain, anchor, held)
+
+
+def _check_stated(source: Source, vault: Vault, anchor: Anchor) -> None:
+    """Raises `InvalidInput` where the vault says that it holds another token, or names its owners by another chain.
+
+    Both are immutables, which the pinned code has: they are asked for once, before a journal is begun."""
+    held, home = _stated(source, vault, anchor, "token"), _stated(source, vault, anchor, "home")
+    token = vault.token
+    for what, said, named in (("token", f"0x{held.hex()}", f"0x{token.hex()}"), ("home", home, vault.home)):
+        if said != named:
+            raise InvalidInput(
+                what,
+                where=f"sources of {vault.name}",
+                value=named,
+                limit=f"{said}, as the vault says of itself",
+                remedy="Correct it.",
+            )
+
+
+def _stated(source: Source, vault: Vault, anchor: Anchor, function: str) -> Any:
+    """What a quorum says that a function of the vault answers in the anchored block."""
+    artifact, at = vault_artifact(), anchor.block.number
+    call = encode_call(artifact, function)
+    found = stated(source.endpoints, at, lambda reader: reader.call(vault.address, call, at), quorum=source.quorum)
+    if isinstance(found, Frozen):
+        raise UnreachableChain(vault.name, reason=f"{function}() is not agreed on: {'; '.join(found.said)}")
+    return decode(artifact, function, found.value)
 
 
 def _slots(source: Source, vault: Vault, anchor: Anchor) -> Reading:

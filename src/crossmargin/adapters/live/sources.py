@@ -59,6 +59,11 @@ class Vault:
         return f"{self.chain}:0x{self.address.hex()}"
 
     @property
+    def token(self) -> bytes:
+        """The address of the token that it holds."""
+        return bytes.fromhex(self.instance[-40:])
+
+    @property
     def subject(self) -> str:
         """What its journal is of, so that it is never taken for another's."""
         owners = ",".join(sorted(f"0x{owner.hex()}" for owner in self.owners))
@@ -188,6 +193,8 @@ def _vault(source: VaultSource, chain: ChainSource, view: RegistryView, folder: 
         raise InvalidInput(
             "instance", where=where, value=str(instance), limit=f"a token on {chain.chain}", remedy="Correct one."
         )
+    if instance.namespace != "erc20":
+        raise InvalidInput("instance", where=where, value=str(instance), limit="an ERC-20", remedy="Name its token.")
     check.known(str(instance), view.instances, "asset instance", where=f"{where}.instance", remedy=_REMEDY)
     home = parse_chain(source.home or chain.chain, where=f"{where}.home")
     if home.namespace != _EVM or not home.reference.isdecimal():
