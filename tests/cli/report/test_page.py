@@ -158,8 +158,9 @@ def _numbers(value: object) -> Iterator[tuple[str, float]]:
             yield from _numbers(inner)
 
 
-# The page says maintenance and equity; it sums holdings over pools; and says parts of equity in a sentence.
-UNSAID = {"excess_maintenance_usd", "gross_usd", "haircut_usd", "capped_usd", "recognised_usd"}
+# The page says maintenance and equity; it sums holdings over pools; and says parts of equity in a sentence. What a
+# holding counts for behind old risk is said where it differs.
+UNSAID = {"excess_maintenance_usd", "gross_usd", "haircut_usd", "capped_usd", "recognised_usd", "held_usd"}
 UNSIGNED = {"collateral_usd", "position_value_usd", "unsettled_usd", "worst_loss_usd"}
 
 
@@ -174,6 +175,18 @@ def test_every_amount_of_the_report_is_on_the_page(report, key):
         if name not in UNSAID:
             said = {usd(abs(value))} if name in UNSIGNED else {usd(value), usd(value, plus=True)}
             assert any(figure in words for figure in said), (name, value)
+
+
+def test_a_quarantine_is_said_with_what_stands_behind_old_risk():
+    report = made_up.margin_report()
+    account = report.accounts[0]
+    shared = msgspec.structs.replace(account.pools[0], held_equity_usd=account.pools[0].equity_usd + 4_321_000.0)
+    held = account.held_equity_usd + 4_321_000.0
+    now = msgspec.structs.replace(account, held_equity_usd=held, pools=(shared, *account.pools[1:]))
+    words = Page(page.margin_page(msgspec.structs.replace(report, accounts=(now,)))).words
+    assert "Held behind old risk" in words
+    assert f"{usd(held)} USD behind what it has: 4,321,000 USD are quarantined" in words
+    assert "quarantined" not in Page(page.margin_page(msgspec.structs.replace(report, accounts=(account,)))).words
 
 
 def test_before_and_after_stand_side_by_side():
