@@ -191,6 +191,11 @@ def test_a_deposit_is_pending_until_it_is_final_and_a_request_counts_at_once(des
     assert finals(found) == finals(before)
     assert (row["pending"], row["debits"]) == ("5000.000000", "-2000.000000")
     assert float(row["levels"]["final"]) == float(row["final"]) - 2_000
+    shown = [(one["amount"], one["block"], one["chain"]) for one in found["pending"]]
+    head, chain = a.chain.block("latest").number, a.place.chain
+    assert [(amount, place) for amount, _, place in shown] == [("5000.000000", chain), ("-2000.000000", chain)]
+    assert all(found["vaults"][0]["block"] < block <= head for _, block, _ in shown)
+    assert "by receipt in" in " ".join(desk.read().out.split())
     assert [row["resumed"] for row in found["vaults"]] == [True, True]
     desk.stage.settle()
     settled = desk.found()

@@ -10,10 +10,12 @@ import msgspec
 
 from crossmargin.adapters.contracts.vault import balance_slot, vault_artifact
 from crossmargin.adapters.documents import read_document
+from crossmargin.adapters.live.pending import PendingProof, check_pending
 from crossmargin.adapters.live.reading import VaultReading
 from crossmargin.adapters.live.sources import Vault
 from crossmargin.adapters.networks.endpoints import Anchor, Reading
 from crossmargin.adapters.writing import write_text
+from crossmargin.core import check
 from crossmargin.core.chain_ids import parse_account, parse_chain
 from crossmargin.core.errors import InvalidInput, UnreachableChain
 from crossmargin.core.instant import format_instant
@@ -46,10 +48,11 @@ class Backing(_Part, frozen=True, kw_only=True):
 
 
 class ProofsDocument(_Part, frozen=True, kw_only=True):
-    """The proofs of one reading of all vaults."""
+    """The proofs of one reading of all vaults: what owners had in final blocks, and what moved above these."""
 
     format: Literal["crossmargin-proofs-1"] = "crossmargin-proofs-1"
     backings: tuple[Backing, ...]
+    pending: tuple[PendingProof, ...] = ()
 
 
 def backing_of(vault: Vault, owner: bytes, anchor: Anchor, reading: Reading) -> Backing:
@@ -95,32 +98,51 @@ def require_proven(readings: Iterable[VaultReading]) -> None:
             raise UnreachableChain(one.vault.name, reason=f"its balances are not proven now: {why}")
 
 
-def write_proofs(folder: Path, backings: Sequence[Backing]) -> None:
+def proofs_of(readings: Sequence[VaultReading]) -> ProofsDocument:
+    """All proofs of a reading, to be kept."""
+    pending = tuple(proof for one in readings for proof in one.pending.proofs)
+    return ProofsDocument(backings=backings_of(readings), pending=pending)
+
+
+def write_proofs(folder: Path, document: ProofsDocument) -> None:
     """Keep proofs in a folder."""
-    document = ProofsDocument(backings=tuple(backings))
     write_text(folder / PROOFS_NAME, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
 
-def read_proofs(folder: Path) -> tuple[Backing, ...]:
+def read_proofs(folder: Path) -> ProofsDocument:
     """The proofs in a folder, each checked again; raises `NotProved` for one that does not hold.
 
-    Raises `InvalidInput` for one that is not of one slot, the owner's, on a chain of eip155."""
+    Raises `InvalidInput` for one that is not of one slot, the owner's, on a chain of eip155, and `DuplicateName` for an
+    event that stands there twice."""
     path = folder / PROOFS_NAME
-    backings = read_document(path, ProofsDocument).backings
-    for i, backing in enumerate(backings):
-        check_state(backing.proof)
-        owner = parse_account(f"{backing.home}:{backing.owner}", where=str(path)).address
-        own = mapping_slot(backing.mapping, [_raw(owner)], layout="vyper")
-        slots, chain = [slot.slot for slot in backing.proof.slots], parse_chain(backing.proof.chain, where=str(path))
-        if slots != [hexed(own.to_bytes(32, "big"))] or not chain.reference.isdecimal():
-            raise InvalidInput(
-                "proof",
-                where=f"{path}: backings[{i}]",
-                value=slots[:2],
-                limit=f"of the one slot of {backing.owner} on a chain of eip155",
-                remedy="Read the chains again.",
-            )
-    return backings
+    document = read_document(path, ProofsDocument)
+    for i, backing in enumerate(document.backings):
+        check_backing(backing, where=f"{path}: backings[{i}]")
+    for one in document.pending:
+        check_pending(one)
+    check.unique(map(place_of, document.pending), "event", where=f"{path}: pending")
+    return document
+
+
+def check_backing(backing: Backing, *, where: str) -> None:
+    """The slot of a proof is the owner's, and holds what is stated; raises `NotProved` or `InvalidInput`."""
+    check_state(backing.proof)
+    owner = parse_account(f"{backing.home}:{backing.owner}", where=where).address
+    own = mapping_slot(backing.mapping, [_raw(owner)], layout="vyper")
+    slots, chain = [slot.slot for slot in backing.proof.slots], parse_chain(backing.proof.chain, where=where)
+    if slots != [hexed(own.to_bytes(32, "big"))] or not chain.reference.isdecimal():
+        raise InvalidInput(
+            "proof",
+            where=where,
+            value=slots[:2],
+            limit=f"of the one slot of {backing.owner} on a chain of eip155",
+            remedy="Read the chains again.",
+        )
+
+
+def place_of(one: PendingProof) -> str:
+    """What makes an event itself: chain, block, transaction and place in its receipt."""
+    return f"{one.event.chain} block {one.anchor} transaction {one.event.transaction} log {one.event.log}"
 
 
 def claim_of(backing: Backing) -> Claim:

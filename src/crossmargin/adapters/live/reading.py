@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from crossmargin.adapters.contracts.abi import decode, encode_call
 from crossmargin.adapters.contracts.vault import balance_slot, vault_artifact, vault_key, vault_movements
 from crossmargin.adapters.journals.store import JournalStore
+from crossmargin.adapters.live.pending import Pending, prove_pending
 from crossmargin.adapters.live.sources import LiveChain, Sources, Vault, Way
 from crossmargin.adapters.networks.backend import ChainReader, Log
 from crossmargin.adapters.networks.endpoints import (
@@ -78,7 +79,8 @@ class VaultReading:
 
     `anchor` is the final block that was agreed on, with the operators that name it; `reading` proves the balances in
     it, and is None where nothing is proven: `unproven` says why, `frozen` what was not agreed on. `refused` are
-    endpoints without a vote, or whose proof did not hold; `blocks` were learnt. Of `asked` operators `agree` must."""
+    endpoints without a vote, or whose proof did not hold; `blocks` were learnt. Of `asked` operators `agree` must.
+    `pending` proves what moved above the final block."""
 
     vault: Vault
     journal: Journal
@@ -93,6 +95,7 @@ class VaultReading:
     reading: Reading | None = None
     frozen: tuple[Frozen, ...] = ()
     unproven: str = ""
+    pending: Pending = field(default_factory=Pending)
     refused: Mapping[str, str]
 
 
@@ -175,6 +178,7 @@ def read_vault(chain: LiveChain, vault: Vault, ways: Reached, *, now_s: int, tol
         reading=reading,
         frozen=poll.frozen,
         unproven=unproven,
+        pending=prove_pending(source.endpoints, vault, poll.journal) if chain.receipts else Pending(),
         refused=dict(ways.refused) | anchor_refused | (dict(reading.refused) if reading is not None else {}),
     )
 

@@ -11,7 +11,7 @@ import msgspec
 
 from crossmargin.adapters.documents import read_document
 from crossmargin.adapters.files import moved_market, read_market_registry
-from crossmargin.adapters.live.backing import PROOFS_NAME, backings_of, write_proofs
+from crossmargin.adapters.live.backing import PROOFS_NAME, proofs_of, write_proofs
 from crossmargin.adapters.live.joining import (
     book_alone,
     chain_states,
@@ -101,7 +101,7 @@ def _written(
     name = FRAGMENT_NAME if base is None else MARKET_NAME
     write_document(out / BOOK_NAME, book)
     write_document(out / name, market)
-    write_proofs(out, backings_of(readings))
+    write_proofs(out, proofs_of(readings))
     return BOOK_NAME, name, PROOFS_NAME
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from crossmargin.adapters.live.joining import token_text
+from crossmargin.adapters.live.pending import PendingProof, check_pending
 from crossmargin.adapters.live.reading import Balance, VaultReading
 from crossmargin.core.finality import HEALTH_NAMES, LEVEL_NAMES, TRUST_NAMES, Health, HealthName, TrustName
 from crossmargin.core.instant import to_milliseconds
@@ -28,7 +29,8 @@ class VaultRow(_Part, frozen=True, kw_only=True):
     """A vault as it was found: `block` is the final block at which its journal stands, `head` the last that is known.
 
     `operators` name that block, of `asked` who could; `agree` must. `blocks` were learnt now, and the journal was
-    `resumed` or begun. `said` tells why something is not believed or proven, `refused` why endpoints have no say."""
+    `resumed` or begun. `said` tells why something is not believed or proven, `refused` why endpoints have no say, and
+    `unarchived` why what moved in a block above the final one has no proof to keep."""
 
     chain: str
     vault: str
@@ -47,6 +49,7 @@ class VaultRow(_Part, frozen=True, kw_only=True):
     proven: bool
     said: tuple[str, ...]
     refused: dict[str, str]
+    unarchived: tuple[str, ...]
     blocks: int
     resumed: bool
 
@@ -68,6 +71,23 @@ class BalanceRow(_Part, frozen=True, kw_only=True):
     proven: str | None
 
 
+class PendingRow(_Part, frozen=True, kw_only=True):
+    """A movement above the final block, proven by a receipt in `block`; `amount` is below zero for a debit.
+
+    `transaction` is its place in the block, `log` the event's in the receipt."""
+
+    account: str
+    owner: str
+    chain: str
+    symbol: str
+    instance: str
+    amount: str
+    block: int
+    block_hash: str
+    transaction: int
+    log: int
+
+
 class ReadReport(_Part, frozen=True, kw_only=True):
     """One reading of all vaults; `good` where everything was agreed on, proven and explained by what moved.
 
@@ -78,6 +98,7 @@ class ReadReport(_Part, frozen=True, kw_only=True):
     good: bool
     vaults: tuple[VaultRow, ...]
     balances: tuple[BalanceRow, ...]
+    pending: tuple[PendingRow, ...]
     files: tuple[str, ...]
 
 
@@ -96,6 +117,7 @@ def read_report(
         good=all(one.reading is not None and one.condition.health < Health.FORKED for one in readings),
         vaults=tuple(_vault(reading, view) for reading in readings),
         balances=tuple(_balance(reading, one, view) for reading in readings for one in reading.balances),
+        pending=tuple(_pending(reading, one, view) for reading in readings for one in reading.pending.proofs),
         files=files,
     )
 
@@ -121,6 +143,7 @@ def _vault(found: VaultReading, view: RegistryView) -> VaultRow:
         proven=found.reading is not None,
         said=(*frozen, *([found.unproven] if found.unproven else [])),
         refused=dict(found.refused),
+        unarchived=tuple(f"block {number}: {why}" for number, why in found.pending.unproven.items()),
         blocks=found.blocks,
         resumed=found.resumed,
     )
@@ -144,4 +167,19 @@ def _balance(found: VaultReading, one: Balance, view: RegistryView) -> BalanceRo
         pending=whole(one.pending),
         levels={LEVEL_NAMES[level]: whole(amount) for level, amount in sorted(one.levels.items(), reverse=True)},
         proven=None if one.proven is None else whole(one.proven),
+    )
+
+
+def _pending(found: VaultReading, one: PendingProof, view: RegistryView) -> PendingRow:
+    return PendingRow(
+        account=one.account,
+        owner=one.owner,
+        chain=one.event.chain,
+        symbol=view.instances[one.instance].symbol,
+        instance=one.instance,
+        amount=token_text(int(one.amount), found.vault.decimals),
+        block=check_pending(one).number,
+        block_hash=one.anchor,
+        transaction=one.event.transaction,
+        log=one.event.log,
     )

@@ -93,7 +93,7 @@ def _loaded(inputs: Inputs, shown: Shown, progress: Progress) -> tuple[Book, Sna
             "--chains", where="attest", value=str(shown.chains), limit="without --proofs", remedy="Give one of them."
         )
     if shown.chains is None:
-        backings = () if shown.proofs is None else read_proofs(shown.proofs)
+        backings = () if shown.proofs is None else read_proofs(shown.proofs).backings
         snapshot = read_market(inputs.market, registry=inputs.registry)
         return read_book(inputs.book, market=snapshot, instruments=inputs.instruments), snapshot, backings
     registry = read_market_registry(inputs.market, registry=inputs.registry)
