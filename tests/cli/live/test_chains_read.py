@@ -21,6 +21,8 @@ from crossmargin.adapters.networks.anvil import AnvilBackend, find_anvil
 from crossmargin.adapters.writing import write_document
 from crossmargin.cli.chains.reading import deposit
 from crossmargin.cli.chains.stage import DEPOSITOR, UNIT, Stage
+from crossmargin.cli.live.page import read_page
+from crossmargin.cli.live.report import ReadReport
 from tests.adapters.networks import liars
 from tests.adapters.networks.liars import Liar
 from tests.cli.shell import Outcome, crossmargin
@@ -131,8 +133,9 @@ def finals(found: Found) -> dict[str, str]:
 
 
 def test_what_is_read_is_margined_attested_and_verified(desk: Desk) -> None:
-    found = desk.found("--book", "book.toml", "-m", "market.toml", "--out", "live")
+    found = desk.found("--book", "book.toml", "-m", "market.toml", "--out", "live", "--html", "page.html")
     assert found["good"]
+    assert (desk.folder / "page.html").read_text() == read_page(msgspec.convert(found, ReadReport))
     assert finals(found) == desk.balances
     assert all(row["proven"] == row["final"] for row in found["balances"])
     assert {(row["health"], row["trust"], len(row["operators"])) for row in found["vaults"]} == {("healthy", "L2", 3)}
@@ -390,8 +393,9 @@ def test_no_key_is_in_any_output_or_file(desk: Desk, monkeypatch: pytest.MonkeyP
     key, variable = desk.example.KEY, desk.example.VARIABLE
     wrong = f"{key}-wrong"
     outcomes = [desk.read("--book", "book.toml", "-m", "market.toml", "--out", "live"), desk.read("--json")]
+    desk.read("--html", "page.html")
     desk.behind(f"http://127.0.0.1:9/v2/${variable}", desk.liar(block=liars.silent))
-    outcomes += [desk.read(), desk.read("--json")]
+    outcomes += [desk.read("--html", "silent.html"), desk.read("--json")]
     monkeypatch.setenv(variable, wrong)  # The endpoints repeat it in what they refuse.
     outcomes += [desk.read(), desk.read("--json")]
     monkeypatch.setenv(variable, f"{key} with blanks")

@@ -23,7 +23,7 @@ from crossmargin.adapters.live.joining import (
 from crossmargin.adapters.live.reading import VaultReading, read_vaults
 from crossmargin.adapters.live.sources import read_sources
 from crossmargin.adapters.registries.files import DEFAULT_REGISTRY, read_registry
-from crossmargin.adapters.writing import make_folder, write_document
+from crossmargin.adapters.writing import make_folder, write_document, write_text
 from crossmargin.cli.live.report import ChainsFragment, read_report
 from crossmargin.cli.live.tables import read_tables
 from crossmargin.cli.output import print_report, progress_bar
@@ -51,8 +51,8 @@ class Asked:
     at: str | None
 
 
-def read(path: Path, asked: Asked, *, as_json: bool) -> bool:
-    """Read, write where wanted, and report; whether everything was agreed on, proven and explained."""
+def read(path: Path, asked: Asked, *, as_json: bool, html: Path | None) -> bool:
+    """Read, write where wanted, the page too, and report; whether everything was agreed on, proven and explained."""
     if asked.out is None and (asked.book or asked.market):
         raise InvalidInput(
             "--out", where="chains read", value="missing", limit="a folder", remedy="Name where the joined files go."
@@ -65,6 +65,10 @@ def read(path: Path, asked: Asked, *, as_json: bool) -> bool:
     files = () if asked.out is None else _written(readings, asked, base, asked.out)
     market_ns = None if base is None else parse_instant(base.as_of, where=f"{asked.market}: as_of")
     report = read_report(readings, registry.at(now_ns), now_ns=now_ns, market_ns=market_ns, files=files)
+    if html is not None:
+        from crossmargin.cli.live.page import read_page
+
+        write_text(html, read_page(report))
     print_report(report, as_json=as_json, tables=read_tables)
     return report.good
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crossmargin.cli.arguments import JsonOption, ReadAtOption, RegistryOption
+from crossmargin.cli.arguments import HtmlOption, JsonOption, ReadAtOption, RegistryOption
 
 
 def read(
@@ -26,6 +26,7 @@ def read(
     ] = None,
     at: ReadAtOption = None,
     as_json: JsonOption = False,
+    html: HtmlOption = None,
 ) -> None:
     """Read vaults on live chains: what each account has there, how final it is, and by what it is known.
 
@@ -39,5 +40,5 @@ def read(
     from crossmargin.cli.live import command
 
     asked = command.Asked(registry=registry, book=book, market=market, out=out, at=at)
-    if not command.read(sources, asked, as_json=as_json):
+    if not command.read(sources, asked, as_json=as_json, html=html):
         raise typer.Exit(1)

@@ -50,15 +50,31 @@ def doubts(report: ReadReport) -> tuple[str, ...]:
     return tuple(found)
 
 
-def sentences(report: ReadReport) -> tuple[str, ...]:
-    """When it was read, who had no say, and what was written."""
-    refused = {(row.chain, name): why for row in report.vaults for name, why in row.refused.items()}
+def verdict(report: ReadReport) -> str:
+    """Whether what was read is known for sure, in a sentence."""
+    if report.good:
+        return "All balances are agreed on, proven in the last final block, and what events say they are."
+    return "Not all is as it should be: what is not agreed on is not believed, and what is not proven is worth less."
+
+
+def left_out(report: ReadReport) -> dict[tuple[str, str], str]:
+    """Why an endpoint has no say, by its chain and its name."""
+    return {(row.chain, name): why for row in report.vaults for name, why in row.refused.items()}
+
+
+def about(report: ReadReport) -> tuple[str, ...]:
+    """When it was read, beside which market, from where on, and what was written."""
     begun = [row.chain for row in report.vaults if not row.resumed]
     said = [f"As of {moment(report.as_of_ms)}: {named(len(report.vaults), 'vault')}."]
     if report.market_ms is not None:
         gap_s = (report.as_of_ms - report.market_ms) / 1000
         said.append(f"The market is of {abs(gap_s):,.0f} s {'before' if gap_s >= 0 else 'after'} that.")
     said += [f"Begun anew: {', '.join(begun)}."] if begun else []
-    said += [f"On {chain} {name} has no say: {why}" for (chain, name), why in refused.items()]
     said += [f"Written: {', '.join(report.files)}."] if report.files else []
     return tuple(said)
+
+
+def sentences(report: ReadReport) -> tuple[str, ...]:
+    """All that `about` says, and who had no say."""
+    silent = (f"On {chain} {name} has no say: {why}" for (chain, name), why in left_out(report).items())
+    return (*about(report), *silent)
