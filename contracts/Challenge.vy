@@ -17,8 +17,10 @@
     sponsor of the signers. Each one that fails doubles the next bond, four times at most, until one succeeds or a
     window has passed.
 @custom:security Bonds are coins of the chain and are collected, not sent, so no receiver can stand in the way. A proof is taken only
-    in a later block than its challenge: who copies it from the public pool has no challenge open. Withdrawals also wait while
-    less than `stakeMin` is at stake, since then lying would be free.
+    in a later block than its challenge: who copies it from the public pool has no challenge open, unless he copied that too.
+    Withdrawals also wait while less than `stakeMin` is at stake, since then lying would be free. What is announced to leave
+    is not at stake: a notice that has long passed could be used the moment a lie is seen. `stakedSince` lets a vault pass
+    over reports that were accepted before enough was at stake.
 """
 
 from .interfaces import Challenge
@@ -88,6 +90,7 @@ standing: public(uint256)
 failures: public(uint256)  # In a row.
 lastFailure: public(uint256)
 stake: public(uint256)
+stakedSince: public(uint256)  # Since when enough is at stake, Unix seconds; that it still is, `frozen` tells.
 leaving: public(uint256)
 leavesAt: public(uint256)
 collectable: public(HashMap[address, uint256])
@@ -111,8 +114,9 @@ def __init__(
     """
     assert reports.is_contract and losses.is_contract and states.is_contract, "no contract"
     assert sponsoring != empty(address) and benefiting != empty(address), "no recipient"
+    assert sponsoring != benefiting, "the sponsor would slash himself for free"
     assert bond_min > 0 and stake_min > 0 and proof_time_s > 0, "free"
-    assert 0 < reward_bps and reward_bps <= UNIT, "reward"
+    assert 0 < reward_bps and reward_bps < UNIT, "reward"
     attestor = MarginAttestor(reports)
     verifier = MarginVerifier(losses)
     prover = StateProof(states)
@@ -131,7 +135,8 @@ def frozen() -> bool:
     @notice Whether withdrawals wait: a challenge stands, the last report is refuted, or too little is at stake.
     """
     last: uint256 = self.lastRefuted
-    return self.standing > 0 or self.stake < stakeMin or (last > 0 and staticcall attestor.epoch() <= last)
+    short: bool = self.stake - self.leaving < stakeMin
+    return self.standing > 0 or short or (last > 0 and staticcall attestor.epoch() <= last)
 
 
 @external
@@ -237,14 +242,14 @@ def refuteLeaves(id: uint256, head: MarginAttestor.Head, one: MarginAttestor.Lea
 @external
 def refuteClaims(id: uint256, head: MarginAttestor.Head, one: Claim, other: Claim):
     """
-    @notice One slot is counted twice.
+    @notice One slot is counted twice; a block is of one chain, whatever the claims call it.
     """
     self._check_case(id, head)
     self._check_claim(head, one)
     self._check_claim(head, other)
     assert one.index != other.index, "one claim"
-    same: bool = one.chainId == other.chainId and one.contract == other.contract and one.slot == other.slot
-    assert same, "two slots"
+    same: bool = one.chainId == other.chainId or one.anchor == other.anchor
+    assert same and one.contract == other.contract and one.slot == other.slot, "two slots"
     self._refute(id, "twice")
 
 
@@ -289,17 +294,18 @@ def addStake():
     """
     @notice Put more at stake for the signers; by anybody.
     """
-    self.stake += msg.value
-    log StakeChanged(stake=self.stake)
+    self._put(self.stake + msg.value, self.leaving)
 
 
 @external
 def announceLeave(amount: uint256):
     """
-    @notice Say that stake is taken back once every report accepted until now can no longer be refuted.
+    @notice Say that stake is taken back once every report accepted until now can no longer be refuted. From now on it is not
+        counted as being at stake, though it is slashed while it is here; an announcement of nothing takes it back.
     """
     assert msg.sender == sponsor, "not the sponsor"
-    self.leaving = amount
+    assert amount <= self.stake, "more than the stake"
+    self._put(self.stake, amount)
     self.leavesAt = block.timestamp + staticcall attestor.challengeWindow() + proofTime
 
 
@@ -311,11 +317,9 @@ def leave():
     assert msg.sender == sponsor, "not the sponsor"
     assert self.leaving > 0 and block.timestamp > self.leavesAt, "notice"
     assert self.standing == 0, "a challenge stands"
-    amount: uint256 = min(self.leaving, self.stake)
-    self.leaving = 0
-    self.stake -= amount
+    amount: uint256 = self.leaving
     self.collectable[sponsor] += amount
-    log StakeChanged(stake=self.stake)
+    self._put(self.stake - amount, 0)
 
 
 @external
@@ -402,17 +406,27 @@ def _refute(id: uint256, why: String[16]):
     if not self.refuted[case.epoch]:
         slashed = self.stake
         gained: uint256 = slashed * reward // UNIT
-        self.stake = 0
-        self.leaving = 0
+        self._put(0, 0)
         self.refuted[case.epoch] = True
         self.lastRefuted = max(self.lastRefuted, case.epoch)
         self.failures = 0
         self.collectable[case.challenger] += gained
         self.collectable[beneficiary] += slashed - gained
-        log StakeChanged(stake=0)
     self._close(id)
     self.collectable[case.challenger] += case.bond
     log Refuted(id=id, epoch=case.epoch, why=why, slashed=slashed)
+
+
+@internal
+def _put(stake: uint256, leaving: uint256):
+    """
+    @notice Keep the stake and how much of it leaves, and the time where enough comes to be at stake.
+    """
+    if self.stake - self.leaving < stakeMin and stake - leaving >= stakeMin:
+        self.stakedSince = block.timestamp
+    self.stake = stake
+    self.leaving = leaving
+    log StakeChanged(stake=stake)
 
 
 @internal

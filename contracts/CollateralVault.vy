@@ -175,6 +175,7 @@ def execute(
     assert block.timestamp >= asked.requestedAt + delay, "delay"
     assert not staticcall challenge.frozen(), "frozen"
     accepted: uint256 = self._covered_since(asked, head, leaf)
+    assert accepted >= staticcall challenge.stakedSince(), "report without stake"
     refutable: uint256 = accepted + staticcall attestor.challengeWindow()
     assert block.timestamp > refutable, "report can still be refuted"
     assert convert(latest.epoch, uint256) == staticcall attestor.epoch(), "not the latest report"

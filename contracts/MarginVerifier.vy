@@ -10,8 +10,9 @@
     quanta of money, the least in that box (`crossmargin.proofs.quantise`). Rows are opened in the tree of rows, positions
     in the account's leaf; the loss is the greatest −ΣT over scenarios. The sums are those of Python, to the last digit.
 @dev n and F are int64, so |n + b| and |F + 1| are at most 2⁶³, |T| at most 2¹²⁶, and 64 positions sum to at most 2¹³²: no
-    int256 can overflow, which is why sums and products are unchecked. A loss of 2¹²⁸ or more is refused. Offsets stay
-    below 2⁴⁰, and `extract32` and `slice` revert outside of what they read.
+    int256 can overflow, which is why sums and products are unchecked. A loss of 2¹²⁸ or more is told too: no leaf has room
+    for it, so whatever the leaf says is refuted. Offsets stay below 2⁴⁰, and `extract32` and `slice` revert outside of
+    what they read.
 """
 
 from .interfaces import MarginVerifier
@@ -47,7 +48,6 @@ ENTRY_BYTES: constant(uint256) = 35  # of a row before its quanta: two tags, the
 ENTRY_TAGS: constant(uint256) = 16  # 0x00 of a leaf, 0x10 of a row
 DECIMALS_MAX: constant(uint256) = 18
 DEPTH_MAX: constant(uint256) = 32
-LOSS_LIMIT: constant(int256) = 2**128
 
 
 @external
@@ -180,5 +180,4 @@ def _least(totals: int256[4][SCENARIOS_MAX // 4], scenarios: uint256) -> (uint25
             least = total
             first = scenario
     loss: int256 = max(unsafe_sub(0, least), 0)
-    assert loss < LOSS_LIMIT, "overflow"
     return convert(loss, uint256), convert(first, int256)

@@ -189,9 +189,11 @@ def test_a_claim_from_before_the_reports_instant_is_refuted(system: System, else
     assert system.challenge.ask("refuted", 1)
 
 
-def test_a_slot_that_counts_twice_is_refuted(system: System, elsewhere: System):
+@pytest.mark.parametrize("renamed", [{}, {"anchor": bytes(32)}, {"chain_id": 11}])
+def test_a_slot_that_counts_twice_is_refuted(system: System, elsewhere: System, renamed: dict[str, Any]):
     claim, _ = claim_of(elsewhere, 1_000)
-    listed = [claim, dataclasses.replace(claim, account="another"), dataclasses.replace(claim, slot=3)]
+    second = dataclasses.replace(claim, account="another", **renamed)
+    listed = [claim, second, dataclasses.replace(claim, slot=3)]
     epoch = claiming(system, listed, elsewhere.now_s() * 1000)
     number, head = opened(system, epoch), head_argument(epoch.head)
     one, two, other = claims_of(listed)
@@ -271,9 +273,13 @@ def test_withdrawals_wait_while_a_challenge_stands_and_after_it_holds(system: Sy
     system.challenge.do(system.sponsor, "addStake", value=made.STAKE)
     assert not system.challenge.ask("frozen")
     system.wait(made.WINDOW_S + 1)
-    better = system.report(amounts)
-    assert system.vault.refuses(system.depositor, "execute", *system.execution(number, last, better)) == "refuted"
-    system.vault.do(system.depositor, "execute", *system.execution(number, first, better))
+    best = system.report(amounts)
+    refuses = system.vault.refuses
+    assert refuses(system.depositor, "execute", *system.execution(number, last, best)) == "refuted"
+    for unstaked in (first, better):
+        assert refuses(system.depositor, "execute", *system.execution(number, unstaked, best)) == "report without stake"
+    system.wait(made.WINDOW_S + 1)
+    system.vault.do(system.depositor, "execute", *system.execution(number, best, best))
 
 
 def test_a_challenge_without_proof_costs_its_bond(system: System):
@@ -351,6 +357,55 @@ def test_stake_leaves_with_notice_and_not_past_a_challenge(system: System):
     assert challenge.ask("frozen")
 
 
+def test_a_lie_is_not_told_on_stake_that_leaves(system: System):
+    """A notice long passed, a lie, and the stake gone before anybody opens a challenge: it pays for nothing."""
+    challenge = system.challenge
+    system.fund(1_000)
+    assert challenge.refuses(system.sponsor, "announceLeave", made.STAKE + 1) == "more than the stake"
+    challenge.do(system.sponsor, "announceLeave", 1)
+    assert challenge.ask("frozen")
+    system.wait(made.WINDOW_S + made.PROOF_S + 1)
+    number = system.request(1_000)
+    lie = lying(system.epoch({system.account(): (500, 0)}), system.account(), 0)
+    system.submit(lie)
+    challenge.do(system.sponsor, "leave")
+    system.wait(made.WINDOW_S + 1)
+    challenge.do(system.sponsor, "addStake", value=1)
+    assert not challenge.ask("frozen")
+    last = system.report({system.account(): (0, 0)})
+    why = system.vault.refuses(system.depositor, "execute", *system.execution(number, lie, last))
+    assert why == "report without stake"
+
+
+def test_a_notice_that_is_taken_back_lets_later_reports_pay(system: System):
+    challenge = system.challenge
+    system.fund(1_000)
+    number = system.request(400)
+    before = system.report({system.account(): (500, 600)})
+    challenge.do(system.sponsor, "announceLeave", made.STAKE)
+    challenge.do(system.sponsor, "announceLeave", 0)
+    assert not challenge.ask("frozen")
+    assert challenge.ask("stakedSince") == system.now_s()
+    after = system.report({system.account(): (500, 600)})
+    system.wait(made.WINDOW_S + 1)
+    last = system.report({system.account(): (500, 600)})
+    why = system.vault.refuses(system.depositor, "execute", *system.execution(number, before, last))
+    assert why == "report without stake"
+    system.vault.do(system.depositor, "execute", *system.execution(number, after, last))
+
+
+def test_what_is_announced_beyond_the_least_stake_stops_nothing(system: System):
+    challenge = system.challenge
+    since_s = challenge.ask("stakedSince")
+    challenge.do(system.sponsor, "addStake", value=made.STAKE)
+    challenge.do(system.sponsor, "announceLeave", made.STAKE)
+    system.wait(made.WINDOW_S + made.PROOF_S + 1)
+    challenge.do(system.sponsor, "leave")
+    assert not challenge.ask("frozen")
+    assert challenge.ask("stakedSince") == since_s
+    assert challenge.refuses(system.sponsor, "leave") == "notice"
+
+
 def test_a_proof_comes_in_a_later_block(system: System):
     account = system.account()
     epoch = lying(system.epoch({account: (500, 600)}), account, 1)
@@ -371,7 +426,9 @@ def test_deployments_that_would_be_free_are_refused(system: System):
     accounts = [address_of(system.sponsor), bytes([7]) * 20]
     assert made.undeployable(system.chain, "Challenge", *[bytes([1]) * 20] * 5, 1, 1, 1, 1) == "no contract"
     assert made.undeployable(system.chain, "Challenge", *named, *accounts, 0, 1, 1, 1) == "free"
-    assert made.undeployable(system.chain, "Challenge", *named, *accounts, 1, 1, 1, 10_001) == "reward"
+    assert made.undeployable(system.chain, "Challenge", *named, *accounts, 1, 1, 1, 10_000) == "reward"
+    free = "the sponsor would slash himself for free"
+    assert made.undeployable(system.chain, "Challenge", *named, *[accounts[0]] * 2, 1, 1, 1, 1) == free
     assert made.undeployable(system.chain, "Challenge", *named, accounts[0], bytes(20), 1, 1, 1, 1) == "no recipient"
 
 

@@ -51,6 +51,7 @@ class Model:
     reports: list[Report] = field(default_factory=list)
     cases: dict[int, tuple[int, int]] = field(default_factory=dict)  # id: place of the report, provable until
     stake: int = made.STAKE
+    staked_since_s: int = 0
     paused_until_s: int = 0
     requests: int = 0
     opened: int = 0
@@ -69,6 +70,7 @@ class Model:
         )
         timely = (
             now_s >= max(self.paused_until_s, asked.at_s + made.DELAY_S)
+            and one.accepted_s >= self.staked_since_s
             and 0 < now_s - one.accepted_s - made.WINDOW_S <= made.AGE_S
         )
         fresh = last is self.reports[-1] and now_s * 1000 <= last.as_of_ms + made.AGE_S * 1000
@@ -139,12 +141,12 @@ class Margin(RuleBasedStateMachine):
     @rule(percent=st.tuples(st.integers(0, 120), st.integers(0, 120)), place=places)
     def ripen(self, percent: tuple[int, int], place: int) -> None:
         """Two reports a window apart, with nothing in the way: the shortest way to a payment."""
+        if self.model.stake < made.STAKE:
+            self.add_stake()
         self.report(percent, lie=False)
         self.wait(made.WINDOW_S + 1)
         while self.model.cases:
             self.settle(0)
-        if self.model.stake < made.STAKE:
-            self.add_stake()
         self.report(percent, lie=False)
         self.execute(place, 1, 0)
 
@@ -215,6 +217,7 @@ class Margin(RuleBasedStateMachine):
     def add_stake(self) -> None:
         self.system.challenge.do(self.system.sponsor, "addStake", value=made.STAKE)
         self.model.stake += made.STAKE
+        self.model.staked_since_s = self.now_s()
 
     @precondition(lambda self: len(self.model.reports) % 5 == 4)
     @rule()

@@ -130,13 +130,13 @@ def challenged(stage: Stage) -> Break:
     stage.used(b, "refute a claim by a proof of A", challenge.do(challenger, "refuteClaim", number, *shown))
     stage.settle()
     moments.append(moment(stage, "the proof of A's state is shown on B", _standing(stage)))
+    challenge.do(stage.keys[SPONSOR], "addStake", value=STAKE)
     right = commit(stage)
     submit(stage, right.epoch, [b])
-    challenge.do(stage.keys[SPONSOR], "addStake", value=STAKE)
     stage.meet(WINDOW_S + 1)
     asked = execute(stage, b, LATE, right.epoch)
     stage.settle()
-    moments.append(moment(stage, "a right report, and stake again", _standing(stage, asked)))
+    moments.append(moment(stage, "stake again, and a right report", _standing(stage, asked)))
     return Break(id="report", title="A wrong report is challenged", moments=tuple(moments))
 
 
