@@ -111,14 +111,26 @@ def test_truncated_extended_reordered_and_doubled_paths():
         (Reason.WRONG_NODE, path[1:]),
         (Reason.WRONG_NODE, [path[0], path[0], *path[1:]]),
         (Reason.WRONG_NODE, [path[0], path[2], path[1], *path[3:]]),
-        (Reason.MALFORMED, [b"", *path]),
-        (Reason.MALFORMED, [bytes(9000), *path]),
-        (Reason.MALFORMED, [path[0] + b"\x00", *path[1:]]),  # One byte longer than a branch can be.
-        (Reason.NOT_CANONICAL, [b"\x01" + path[0][1:], *path[1:]]),
-        (Reason.NOT_CANONICAL, [path[0][:-1], *path[1:]]),
-        (Reason.NOT_CANONICAL, [b"\xc1" * 532, *path]),
+        (Reason.WRONG_NODE, [b"", *path]),
+        (Reason.WRONG_NODE, [path[0] + b"\x00", *path[1:]]),
+        (Reason.WRONG_NODE, [b"\x01" + path[0][1:], *path[1:]]),
+        (Reason.WRONG_NODE, [path[0][:-1], *path[1:]]),
+        (Reason.WRONG_NODE, [b"\xc1" * 532, *path]),  # Bytes that no root names are not even read.
     ):
         refused(reason, check_account, root, address, bad)
+
+
+@pytest.mark.parametrize(
+    ("reason", "node"),
+    [
+        (Reason.MALFORMED, b""),
+        (Reason.MALFORMED, bytes(9000)),
+        (Reason.NOT_CANONICAL, b"\xf8\x01\x80"),
+        (Reason.NOT_CANONICAL, b"\xc1" * 532),
+    ],
+)
+def test_nodes_that_are_no_rlp_are_refused_under_their_own_hash(reason, node):
+    refused(reason, check_account, keccak(node), bytes(20), [node])
 
 
 def test_another_key_or_another_trie_is_refused():

@@ -40,16 +40,18 @@ class Reader:
         self._known: dict[bytes, tuple[bytes, Node]] = {}
         self._bytes_max = bytes_max
 
-    def read(self, raw: bytes, *, where: str) -> tuple[bytes, Node]:
-        """The hash of a node, and what it holds."""
-        found = self._known.get(raw)
-        if found is None:
+    def read(self, raw: bytes, named: bytes, *, where: str) -> Node:
+        """What the node that is `named` holds; bytes that nobody named are hashed, and not read."""
+        found, node = self._known.get(raw, (b"", None))
+        found = found or keccak(raw)
+        require(found == named, Reason.WRONG_NODE, where, found.hex(), f"a node with hash {named.hex()}")
+        if node is None:
             item = decode(raw, where=where, bytes_max=self._bytes_max)
             bounded = len(raw) <= NODE_BYTES_MAX or _is_leaf(item)
             require(bounded, Reason.MALFORMED, where, f"{len(raw)} bytes", f"{NODE_BYTES_MAX} bytes, or a leaf")
-            found = keccak(raw), _checked(item, where)
-            self._known[raw] = found
-        return found
+            node = _checked(item, where)
+            self._known[raw] = found, node
+        return node
 
 
 def look_up(root: bytes, key: bytes, nodes: Sequence[bytes], reader: Reader, *, where: str) -> bytes | None:
@@ -84,10 +86,7 @@ def _next(named: bytes, left: Iterator[bytes], reader: Reader, where: str) -> No
     raw = next(left, None)
     if raw is None:
         raise refuse(Reason.WRONG_COUNT, where, "no more nodes", f"a node with hash {named.hex()}")
-    found, node = reader.read(raw, where=where)
-    if found != named:
-        raise refuse(Reason.WRONG_NODE, where, found.hex(), f"a node with hash {named.hex()}")
-    return node
+    return reader.read(raw, named, where=where)
 
 
 def _step(node: Node, rest: str, where: str) -> tuple[bytes | None, Item, str]:
