@@ -29,7 +29,7 @@ def accounts(count: int):
     names = [f"eip155:1:0x{i:040x}" for i in range(count)]
     rng = np.random.default_rng(0)
     amounts = [rng.integers(0, 2**62, count).tolist() for _ in range(COLUMNS)]
-    return names, [salt_for(SECRET, name) for name in names], [bytes(32)] * count, amounts
+    return names, [salt_for(SECRET, 1, name) for name in names], [bytes(32)] * count, amounts
 
 
 def plain_sha256(count: int) -> None:

@@ -430,6 +430,29 @@ def test_a_slot_is_keyed_by_the_account_and_at_most_the_token(keys, holds):
         check_source(stated, "maker", **named)
 
 
+def test_more_scenarios_than_can_be_printed_are_refused():
+    statement = statement_of(epoch(), "maker")
+    many = msgspec.structs.replace(statement, head=msgspec.structs.replace(statement.head, scenarios=9 * 10**4299))
+    assert "rows" in failing(many, Trusted())
+
+
+def test_an_epoch_has_salts_of_its_own():
+    salts = {
+        commit_epoch(
+            epoch=number,
+            as_of_ms=1,
+            inputs=INPUTS,
+            pnl=epoch().pnl,
+            book=epoch().book,
+            accounts=ACCOUNTS,
+            collateral=[0] * 5,
+            secret=bytes(range(32)),
+        ).salts
+        for number in (1, 2)
+    }
+    assert len(salts) == 2
+
+
 def test_reasons_are_typed():
     good = statement_of(epoch(), "maker")
     found = {check.name: check.reason for check in verify(lowered_loss(good), trusted())}

@@ -21,7 +21,7 @@ amounts = st.integers(0, 2**100)
 def commit(rows: list[tuple[int, ...]], prefix: str = "account") -> tuple[trees.Tree, list[bytes]]:
     """A tree over accounts with these amounts, and the record of each."""
     names = [f"{prefix} {i}" for i in range(len(rows))]
-    salts = [trees.salt_for(SECRET, name) for name in names]
+    salts = [trees.salt_for(SECRET, 1, name) for name in names]
     contents = [keccak(name.encode()) for name in names]
     tree = trees.commit_accounts(names, salts, contents, [list(column) for column in zip(*rows, strict=True)])
     opened = zip(names, salts, contents, rows, strict=True)
@@ -44,7 +44,7 @@ def test_root_is_that_of_the_plain_twin(rows):
     leaves = []
     for i, row in enumerate(rows):
         name = f"account {i}"
-        salt, content = trees.salt_for(SECRET, name), keccak(name.encode())
+        salt, content = trees.salt_for(SECRET, 1, name), keccak(name.encode())
         leaves.append(spec.account_leaf(name, salt, content, row))
     assert tree.root == spec.root(leaves)
 
@@ -155,7 +155,7 @@ def test_bad_leaves_are_refused():
     with pytest.raises(InvalidInput, match="leaves"):
         trees.commit_accounts([], [], [], [[]])
     with pytest.raises(InvalidInput, match="secret"):
-        trees.salt_for(b"", "a")
+        trees.salt_for(b"", 1, "a")
     with pytest.raises(InvalidInput, match="leaf"):
         commit([(1,)])[0].prove(1)
 
@@ -163,7 +163,8 @@ def test_bad_leaves_are_refused():
 def test_equal_accounts_have_other_leaves_and_salts():
     _, records = commit([(5,), (5,)])
     assert records[0] != records[1]
-    assert trees.salt_for(SECRET, "a") != trees.salt_for(bytes(32), "a")
+    salts = [(SECRET, 1, "a"), (bytes(32), 1, "a"), (SECRET, 2, "a"), (SECRET, 1, "b")]
+    assert len({trees.salt_for(*each) for each in salts}) == len(salts)
 
 
 @few

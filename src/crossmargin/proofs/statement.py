@@ -206,7 +206,7 @@ def commit_epoch(
     _check_named(accounts, book, inputs)
     losses, worst = worst_losses(book, pnl)
     owed = [max(loss, 0) for loss in losses]
-    salts = [salt_for(secret, account) for account in accounts]
+    salts = [salt_for(secret, epoch, account) for account in accounts]
     parts = _lines(accounts, collateral, lines)
     held = zip(positions_digests(book), parts, strict=True)
     contents = [leaf_content(digest, lines_digest(part)) for digest, part in held]

@@ -86,15 +86,16 @@ class Tree:
         return Inclusion(index=index, count=self.count, siblings=tuple(siblings))
 
 
-def salt_for(secret: bytes, account: str) -> bytes:
-    """32 bytes that hide an account's amounts from who guesses them: keccak(0x03 ‖ secret ‖ id).
+def salt_for(secret: bytes, epoch: int, account: str) -> bytes:
+    """32 bytes that hide an account's amounts from who guesses them: keccak(0x03 ‖ secret ‖ epoch, 8 bytes ‖ id).
 
-    `secret` is 32 bytes that the prover keeps; a keyed prefix is a sound way to key keccak, which is a sponge."""
+    A statement shows its salt: were it the same in other epochs, its reader could guess what they hide. `secret` is
+    32 bytes that the prover keeps; a keyed prefix is a sound way to key keccak, which is a sponge."""
     if len(secret) != DIGEST_BYTES:
         raise InvalidInput(
             "secret", where="salts", value=f"{len(secret)} bytes", limit="32 bytes", remedy="Draw 32 random bytes."
         )
-    return keccak(SALT + secret + account.encode())
+    return keccak(SALT + secret + epoch.to_bytes(8, "big") + account.encode())
 
 
 def account_record(account: str, salt: bytes, content: bytes, amounts: Sequence[int]) -> bytes:
