@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crossmargin.accounts.health import Status
 from crossmargin.collateral.tokens import Reason
 from crossmargin.core.errors import InvalidInput
 from tests.chain_books import BRIDGED, FAR, FORGED, HOPPED, ROLLUP, THIN, USDC, USDC_ROLLUP, chains, holding, pool
 from tests.chain_books import registry as records
-from tests.margin.desk import BTC_PERP
+from tests.margin.desk import BTC_PERP, plain_model
 
 PARTS = ("price", "peg", "backing", "finality", "liquidity")
 FREE = records(share=0.9)  # bridges may carry nine tenths of equity: their caps do not bind
@@ -218,15 +219,23 @@ def test_what_is_taken_off_adds_up_and_nothing_counts_twice(said: dict[str, Any]
     ],
     ids=["forked", "governed", "stress", "broken"],
 )
-def test_a_quarantine_stops_new_risk_changes_no_requirement_and_liquidates_nobody(said: dict[str, Any]):
+@pytest.mark.parametrize("mode", ["rule", "scenarios"])
+def test_a_quarantine_stops_new_risk_changes_no_requirement_and_liquidates_nobody(said: dict[str, Any], mode: str):
+    grid = replace(
+        plain_model().grid, stable_peg=0.3
+    )  # far beyond haircuts, so that the fall of what stands is asked for
+    collateral = replace(plain_model().collateral, mode=mode)
+
     def one(**state: Any) -> Any:
-        return pool(holding(USDC_ROLLUP, 1e5), positions={BTC_PERP.id: 0.5}, said=chains(**state)).result.pools
+        lines = {"positions": {BTC_PERP.id: 0.5}, "said": chains(**state)}
+        return pool(holding(USDC_ROLLUP, 1e5), **lines, grid=grid, collateral=collateral).result.pools
 
     calm, now = one(), one(**said)
     assert calm.status[0] == Status.HEALTHY
     assert now.equity[0] < now.initial[0]
     assert now.status[0] == Status.RESTRICTED
     assert now.held_equity[0] == calm.held_equity[0] == calm.equity[0]
+    assert mode == "scenarios" or calm.wrong_way[0] > 0.0
     assert now.maintenance[0] == pytest.approx(calm.maintenance[0])
     assert now.initial[0] == pytest.approx(calm.initial[0])
 

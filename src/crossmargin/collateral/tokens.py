@@ -86,9 +86,10 @@ class Tokens:
 
 
 def own_prices(table: InstrumentTable, snapshot: Snapshot) -> FloatArray:
-    """USD of one unit [instrument]: of a token its own price, else that of what the row settles in."""
+    """USD of one unit [instrument] as R moves it: of a token its own price behind old risk, else that of what the row
+    settles in."""
     price = [
-        snapshot.token_price(t.asset, t.instance)
+        snapshot.token_price(t.asset, t.instance, held=True)
         if isinstance(t, Token)
         else snapshot.asset_price(table.assets[table.settle[i]])
         for i, t in enumerate(table.terms)

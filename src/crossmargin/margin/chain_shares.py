@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from crossmargin.core.arrays import FloatArray, IntArray, frozen, tally
-from crossmargin.margin.chain_terms import NONE, Arrivals, ChainRisk, Held, lost_beyond, transfer_parts
+from crossmargin.margin.chain_terms import NONE, Arrivals, ChainRisk, Held, lost_beyond, transfer_parts, units
 from crossmargin.margin.document import MarginModel
 from crossmargin.margin.scan import ScanMatrix, measure_of
 from crossmargin.measures.reduce import tail_weights
@@ -45,10 +45,11 @@ def unavailable_parts(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: Ma
     """
     parts, measure = np.zeros(len(held.row)), measure_of(model.measure)
     counted = (risk.chain[held.row] >= 0) & (held.recognised > 0.0)
+    amount = units(held, risk)
     places = np.unique(np.stack([held.pool, risk.chain[held.row]], axis=1)[counted], axis=0)
     for pool, chain in places:
         on = np.flatnonzero(counted & (held.pool == pool) & (risk.chain[held.row] == chain))
-        losses = -held.amount[on, None] * matrix.regular[held.row[on]]
+        losses = -amount[on, None] * matrix.regular[held.row[on]]
         euler = losses @ tail_weights(losses.sum(axis=0), measure, weight=matrix.weight)
         row = held.row[on]
         found = euler * risk.halt_stretch[row] - (held.value[on] - held.recognised[on])

@@ -104,9 +104,9 @@ def chain_risk(table: InstrumentTable, snapshot: Snapshot, model: MarginModel) -
 
 
 def _price(terms: object, snapshot: Snapshot) -> float:
-    """USD of a unit: of a token its own price for new risk."""
+    """USD of a unit: of a token its own price behind old risk."""
     if isinstance(terms, Token):
-        return snapshot.token_price(terms.asset, terms.instance)
+        return snapshot.token_price(terms.asset, terms.instance, held=True)
     return snapshot.asset_price(terms.asset) if isinstance(terms, Spot) else 0.0
 
 
@@ -235,8 +235,7 @@ def unavailable(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: MarginMo
     """What is expected to be lost while a chain stands still [pool], USD.
 
     Σ over chains of P(halt) · max(0, risk of what stands there · √(max(halt, τ₀)/τ₀) − what haircuts took off). A chain
-    that stands still already takes a haircut instead. What stands at a settled price falls from that, by the shares of
-    R; R says nothing of what is worth nothing to new risk.
+    that stands still already takes a haircut instead.
     """
     on = np.flatnonzero((risk.chain[held.row] >= 0) & (held.recognised > 0.0))
     if not len(on):
@@ -248,13 +247,20 @@ def unavailable(held: Held, risk: ChainRisk, matrix: ScanMatrix, model: MarginMo
     found, first = np.unique(key, return_index=True)
     ptr = np.append(first, len(on)).astype(np.int64)
     row = held.row[on]
-    price = risk.price[row]
-    units = np.where(price > 0.0, held.value[on] / np.where(price > 0.0, price, 1.0), held.amount[on])
-    lost, _ = reduce_rows(ptr, row, units, matrix.regular, measure_of(model.measure), weight=matrix.weight)
+    lost, _ = reduce_rows(
+        ptr, row, units(held, risk)[on], matrix.regular, measure_of(model.measure), weight=matrix.weight
+    )
     taken = np.add.reduceat(held.value[on] - held.recognised[on], first)
     works, stretch = risk.works[row[first]], risk.halt_stretch[row[first]]
     expected = model.chains.halt_probability * np.maximum(lost * stretch - taken, 0.0) * works
     return tally(found // chains, expected, pools)
+
+
+def units(held: Held, risk: ChainRisk) -> FloatArray:
+    """How much of each row would be worth what each holding is [holding]: its amount, unless a pool stands by what it
+    counts for new risk, at another price than that from which R falls."""
+    price = risk.price[held.row]
+    return np.where(price > 0.0, held.value / np.where(price > 0.0, price, 1.0), held.amount)
 
 
 def halt_losses(

@@ -135,12 +135,13 @@ class Snapshot:
         u = self.underlyings[asset.reference]
         return (u.factor, *own, *self.asset_factors(u.quote))
 
-    def token_price(self, asset: str, instance: str) -> float:
-        """USD per unit of an asset as one of its tokens: the lower of its backing and its own market.
+    def token_price(self, asset: str, instance: str, *, held: bool = False) -> float:
+        """USD per unit of an asset as one of its tokens: the lower of its backing and its own market, for new risk or
+        with `held` for risk that was taken before.
 
         Raises `MissingFactors` where the market says nothing of the token.
         """
-        return self.asset_price(asset) * self.chains_of(instance).ratio(instance)
+        return self.asset_price(asset) * self.chains_of(instance).ratio(instance, held=held)
 
     def chains_of(self, instance: str) -> ChainMarket:
         """What the market says of chains; raises `MissingFactors` unless it says something of `instance`."""

@@ -86,7 +86,7 @@ def _spot_block(table: InstrumentTable, world: World, price: Marks, rows: IndexA
         block[i] = world.asset_price(asset, chain)
         if isinstance(terms, Token):
             ratio = world.token_ratio(terms.instance)
-            block[i], now[i] = block[i] * ratio, world.snapshot.token_price(asset, terms.instance)
+            block[i], now[i] = block[i] * ratio, world.snapshot.token_price(asset, terms.instance, held=True)
     return block - now[:, None]
 
 

@@ -45,9 +45,11 @@ class World:
         return price
 
     def token_ratio(self, instance: str) -> FloatArray:
-        """The price of a token over that of its asset [scenario]: now, times the backing of each bridge behind it."""
+        """The price of a token over that of its asset [scenario]: now, times the backing of each bridge behind it.
+
+        The price behind risk that was taken before, for that is what falls; new risk takes no less than that of it."""
         chains = self.snapshot.chains_of(instance)
-        ratio = np.full(len(self.scenarios), chains.ratio(instance))
+        ratio = np.full(len(self.scenarios), chains.ratio(instance, held=True))
         for factor in chains.factors_of(instance):
             ratio = ratio * (1.0 + self.scenarios.row(factor))
         return ratio

@@ -161,7 +161,7 @@ def _worth(book: Book, snapshot: Snapshot) -> FloatArray:
     for i, (row, asset) in enumerate(zip(book.holdings.instrument, _assets(book), strict=True)):
         terms = book.table.terms[row]
         is_token = isinstance(terms, Token)
-        price[i] = snapshot.token_price(asset, terms.instance) if is_token else snapshot.asset_price(asset)
+        price[i] = snapshot.token_price(asset, terms.instance, held=True) if is_token else snapshot.asset_price(asset)
     return np.asarray(book.holdings.quantity * price)
 
 
