@@ -25,6 +25,9 @@ ANY_KEY: Final = "..."  # what msgspec writes where a path goes through the valu
 _ERROR = re.compile(r"(?P<text>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 DEPTH_MAX: Final = 200  # Parsers recurse in C; a thread with a small stack would die of what the interpreter allows.
+INTEGER_BITS_MAX: Final = 256  # A word of the EVM; nothing that is read counts further.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN_MAX: Final = 80
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTED = re.compile(r"`([^`]*)`")
@@ -136,13 +139,29 @@ def _unreadable(where: str, syntax: str, reason: str) -> UnreadableFile:
 
 
 def _plain(value: object, steps: Steps, where: str, *, infinite: bool) -> object:
-    """`value` with TOML's date-times as text, refusing NaN and, unless allowed, infinity at any depth."""
+    """`value` with TOML's date-times as text, refusing NaN and, unless allowed, infinity at any depth.
+
+    Refused too is what JSON can write and nothing here can: half of a surrogate pair, which no encoding has, and
+    integers beyond 256 bits, which Python may refuse to print."""
     if isinstance(value, dict):
-        return {key: _plain(item, (*steps, key), where, infinite=infinite) for key, item in value.items()}
+        return {
+            _written(key, steps, where): _plain(item, (*steps, key), where, infinite=infinite)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [_plain(item, (*steps, i), where, infinite=infinite) for i, item in enumerate(value)]
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
+    if isinstance(value, str):
+        return _written(value, steps, where)
+    if isinstance(value, int) and value.bit_length() > INTEGER_BITS_MAX:
+        raise InvalidInput(
+            str(steps[-1]) if steps else "document",
+            where=place(where, steps),
+            value=f"an integer of {value.bit_length()} bits",
+            limit=f"at most {INTEGER_BITS_MAX} bits",
+            remedy="Correct the source.",
+        )
     if isinstance(value, float) and (math.isnan(value) or (math.isinf(value) and not infinite)):
         raise InvalidInput(
             str(steps[-1]),
@@ -152,6 +171,19 @@ def _plain(value: object, steps: Steps, where: str, *, infinite: bool) -> object
             remedy="Correct the source; no value is defaulted.",
         )
     return value
+
+
+def _written(text: str, steps: Steps, where: str) -> str:
+    """`text`, if it is of characters."""
+    if not text.isascii() and _SURROGATE.search(text):
+        raise InvalidInput(
+            str(steps[-1]) if steps else "document",
+            where=place(where, steps),
+            value=ascii(text)[:_SHOWN_MAX],
+            limit="whole characters, no half of a surrogate pair",
+            remedy="Correct the source.",
+        )
+    return text
 
 
 def _refusal(message: str, tree: object, kind: type[T], where: str) -> InvalidInput:

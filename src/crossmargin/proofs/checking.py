@@ -106,8 +106,8 @@ def _check_inputs(head: Head) -> None:
     require(0 <= decimals <= DECIMALS_MAX, Reason.MALFORMED, "money decimals", decimals, f"from 0 to {DECIMALS_MAX}")
 
 
-def _check_head(head: Head, known: Trusted) -> None:
-    """The head is the published one."""
+def check_form(head: Head) -> None:
+    """Hashes, roots and totals of a head are written in the one way they have; raises `NotProved` otherwise."""
     _check_inputs(head)
     for what, root in (
         ("rows", head.rows_root),
@@ -118,6 +118,11 @@ def _check_head(head: Head, known: Trusted) -> None:
         _bytes(root, 32, f"root of {what}")
     for what, total in (("worst losses", head.worst_loss_total), ("collateral", head.collateral_total)):
         _integer(total, 0, SUM_LIMIT, f"total of {what}")
+
+
+def _check_head(head: Head, known: Trusted) -> None:
+    """The head is the published one."""
+    check_form(head)
     found = head_digest(head, known.domain)
     require(found == known.head, Reason.WRONG_ROOT, "head", found.hex(), f"the published {(known.head or b'').hex()}")
 

@@ -60,7 +60,13 @@ def scenario_entry(label: str) -> bytes:
 def unpack_quanta(packed: bytes, count: int, *, where: str) -> list[int]:
     """The P&L of a row of `count` scenarios."""
     size = count * QUANTUM_BYTES
-    require(len(packed) == size, Reason.WRONG_COUNT, where, f"{len(packed)} bytes", f"{size} bytes of P&L")
+    require(
+        len(packed) == size,
+        Reason.WRONG_COUNT,
+        where,
+        f"{len(packed)} bytes",
+        f"{QUANTUM_BYTES} bytes of P&L for each of {count} scenarios",
+    )
     found: list[int] = np.frombuffer(packed, dtype=">i8").tolist()
     return found
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from crossmargin.core.errors import InvalidInput, NotProved
-from crossmargin.proofs.checking import Check
+from crossmargin.proofs.checking import Check, check_form
 from crossmargin.proofs.reasons import Reason, require
 from crossmargin.proofs.statement import head_digest, hexed
 from crossmargin.proofs.trees import NAME_MAX, SUM_LIMIT, Inclusion, check_inclusion, list_record
@@ -64,9 +64,9 @@ def _check_form(proof: MarginProof) -> None:
     for text in (proof.commitment, proof.head.rows_root, proof.head.accounts_root, proof.head.margin, *proof.path):
         require(text == hexed(word(text)), Reason.NOT_CANONICAL, "hash", text[:80], "lower-case hexadecimal after 0x")
     require(0 < len(proof.account) <= NAME_MAX, Reason.MALFORMED, "account", proof.account[:80], "1 to 256 characters")
-    leaves = proof.head.rows * proof.head.faces
-    require(proof.head.faces in (1, 3), Reason.MALFORMED, "faces of a row", proof.head.faces, "1 or 3")
-    require(0 < leaves <= LEAVES_MAX, Reason.WRONG_COUNT, "leaves", leaves, f"from 1 to {LEAVES_MAX}")
+    rows, faces = proof.head.rows, proof.head.faces
+    require(faces in (1, 3), Reason.MALFORMED, "faces of a row", faces, "1 or 3")
+    require(0 < rows <= LEAVES_MAX // faces, Reason.WRONG_COUNT, "rows", rows, f"from 1 to {LEAVES_MAX // faces}")
     shape_for(proof.head.scenarios)
     size = len(proof.proof)
     require(size <= PROOF_CHARACTERS_MAX, Reason.MALFORMED, "proof", size, f"at most {PROOF_CHARACTERS_MAX} characters")
@@ -75,6 +75,7 @@ def _check_form(proof: MarginProof) -> None:
 
 def _check_margin(proof: MarginProof) -> None:
     """The head is of the epoch whose margin head stands beside it."""
+    check_form(proof.margin)
     found, stated = hexed(head_digest(proof.margin)), proof.head.margin
     require(found == stated, Reason.WRONG_ROOT, "margin head", found, f"the one that the head names, {stated}")
     ours = (proof.head.rows, proof.head.scenarios, proof.head.accounts)
