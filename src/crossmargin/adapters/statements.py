@@ -22,6 +22,7 @@ from crossmargin.proofs.statement import Head, Statement
 HEAD_NAME: Final = "head.json"
 STATEMENT_BYTES_MAX: Final = 16 * 2**20  # A thousand positions in a thousand scenarios take it up.
 _SECRET_BYTES_MAX: Final = 256
+_STEMS_OF_HEADS: Final = {"head", "zk-head"}  # An account of that name would be written over.
 
 
 def read_statement(path: str | Path) -> Statement:
@@ -33,8 +34,9 @@ def read_statement(path: str | Path) -> Statement:
 
 
 def write_statement(path: str | Path, statement: Statement | Head) -> None:
-    """Write a statement, or the head of an epoch, as JSON."""
-    write_text(path, msgspec.json.format(msgspec.json.encode(statement), indent=2).decode() + "\n")
+    """Write a statement, or the head of an epoch, as JSON; a statement, which shows positions, for its user alone."""
+    text = msgspec.json.format(msgspec.json.encode(statement), indent=2).decode() + "\n"
+    write_text(path, text, private=isinstance(statement, Statement))
 
 
 def write_epoch(folder: Path, head: Head, statements: Iterable[Statement]) -> None:
@@ -66,7 +68,17 @@ def statement_name(account: str) -> str:
     >>> statement_name("desk/punt")
     'desk%2Fpunt.json'
     """
-    return quote(account, safe="") + ".json"
+    return account_stem(account) + ".json"
+
+
+def account_stem(account: str) -> str:
+    """An account's id as the beginning of a file's name, which no other id has and no head: without a dot.
+
+    >>> account_stem("desk.1"), account_stem("head")
+    ('desk%2E1', '%68ead')
+    """
+    stem = quote(account, safe="").replace(".", "%2E")
+    return f"%{ord(stem[0]):02X}{stem[1:]}" if stem in _STEMS_OF_HEADS else stem
 
 
 def read_secret(path: str | Path) -> bytes:

@@ -42,9 +42,11 @@ def make_folder(path: Path, *, where: str) -> None:
         ) from None
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a whole file of UTF-8 text, or leave what stood there."""
+def write_text(path: str | Path, text: str, *, private: bool = False) -> None:
+    """Write a whole file of UTF-8 text, or leave what stood there; a `private` one only its user can ever read."""
     with replacing(path) as part:
+        if private:
+            part.touch(mode=0o600)
         part.write_text(text, encoding="utf-8")
 
 

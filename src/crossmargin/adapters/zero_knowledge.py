@@ -12,12 +12,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
 from crossmargin.adapters.documents import decode
-from crossmargin.adapters.statements import read_bounded
+from crossmargin.adapters.statements import account_stem, read_bounded
 from crossmargin.adapters.writing import write_text
 from crossmargin.core.errors import InvalidInput, NotProved
 from crossmargin.proofs.reasons import Reason
@@ -113,7 +112,7 @@ def opening_name(account: str) -> str:
     >>> opening_name("desk/punt")
     'desk%2Fpunt.opening.json'
     """
-    return quote(account, safe="") + OPENING_SUFFIX
+    return account_stem(account) + OPENING_SUFFIX
 
 
 def read_opening(path: str | Path) -> Opening:
@@ -132,5 +131,6 @@ def read_zk_head(path: str | Path) -> ZkHead:
 
 
 def write_zk(path: str | Path, document: ZkHead | Opening | MarginProof) -> None:
-    """Write a head, an opening or a proof as JSON."""
-    write_text(path, msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    """Write a head, an opening or a proof as JSON; an opening is a secret, and its user alone can read it."""
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    write_text(path, text, private=isinstance(document, Opening))
