@@ -102,8 +102,8 @@ def test_the_terminal_and_the_page_say_the_same(made, tmp_path):
     assert outcome.code == 0
     _, found = checked(path)
     text = " ".join(outcome.out.split())
-    assert verdict(found) in text
-    assert html.escape(verdict(found)) in page.read_text()
+    assert verdict(found.checks) in text
+    assert html.escape(verdict(found.checks)) in page.read_text()
     assert page.read_text() == verify_page(found)
     assert "no --head was given" in text
     assert "no state proof shows it" in text

@@ -50,3 +50,21 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print the r
 HtmlOption: TypeAlias = Annotated[
     Path | None, typer.Option("--html", help="Also write the report as one self-contained page.", metavar="FILE")
 ]
+AnchorOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="A block hash that you know to be final; may stand many times.", metavar="CHAIN=HASH"),
+]
+VaultOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A contract that you know to hold an asset, and the slot of its mapping by owner; may stand many times.",
+        metavar="CHAIN:ADDRESS=INSTANCE@SLOT",
+    ),
+]
+HomeOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A contract that names its owners by another chain than its own; may stand many times.",
+        metavar="CHAIN:ADDRESS=CHAIN",
+    ),
+]

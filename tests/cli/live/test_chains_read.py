@@ -2,134 +2,22 @@
 
 Two chains of each kind, served over HTTP by the example; every test has its own files and journals."""
 
-import importlib.util
 import json
-import shutil
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
 from crossmargin.adapters.contracts.vault import balance_slot
-from crossmargin.adapters.live.document import SourcesDocument
-from crossmargin.adapters.networks.anvil import AnvilBackend, find_anvil
-from crossmargin.adapters.writing import write_document
+from crossmargin.adapters.networks.anvil import AnvilBackend
 from crossmargin.cli.chains.reading import deposit
-from crossmargin.cli.chains.stage import DEPOSITOR, UNIT, Stage
+from crossmargin.cli.chains.stage import DEPOSITOR, UNIT
 from crossmargin.cli.live.page import read_page
 from crossmargin.cli.live.report import ReadReport
 from tests.adapters.networks import liars
-from tests.adapters.networks.liars import Liar
-from tests.cli.shell import Outcome, crossmargin
-
-Found = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def example(repository: Path) -> ModuleType:
-    """The example that serves two chains."""
-    for package in ("vyper", "eth", "trie", "eth_abi", "eth_account", "coincurve"):
-        pytest.importorskip(package, reason="local chains need what `make chains` installs")
-    spec = importlib.util.spec_from_file_location("served_chains", repository / "examples" / "served_chains.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module", params=["in-process", "anvil"])
-def served(
-    request: pytest.FixtureRequest, example: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
-    """Both chains of a kind, served; skips where anvil is absent."""
-    if request.param == "anvil" and find_anvil() is None:
-        pytest.skip("no anvil: run `make chains`, or name the binary in CROSSMARGIN_ANVIL")
-    with example.served_chains(tmp_path_factory.mktemp(f"served-{request.param}"), request.param) as found:
-        yield found
-
-
-class Desk:
-    """One desk: its folder, and the commands that it runs there."""
-
-    def __init__(self, served: Any, example: ModuleType, folder: Path, servers: ExitStack) -> None:
-        self.served, self.example, self.folder, self.servers = served, example, folder, servers
-        for name in ("registry.toml", "sources.toml", "book.toml", "market.toml"):
-            shutil.copy(served.folder / name, folder)
-
-    @property
-    def stage(self) -> Stage:
-        stage: Stage = self.served.stage
-        return stage
-
-    def read(self, *options: object) -> Outcome:
-        return self.run(
-            "chains", "read", "sources.toml", "--registry", "registry.toml", "--at", self.served.at, *options
-        )
-
-    def found(self, *options: object, code: int = 0) -> Found:
-        outcome = self.read("--json", *options)
-        assert outcome.code == code, outcome.err
-        report: Found = json.loads(outcome.out)
-        return report
-
-    def attest(self, book: str, *options: object) -> Outcome:
-        (self.folder / "secret.hex").write_text("ab" * 32)
-        return self.run("attest", book, "--secret-file", "secret.hex", *options)
-
-    def attest_live(self, *options: object) -> Outcome:
-        own = ("--chains", "sources.toml", "--at", self.served.at)
-        return self.attest("book.toml", "-m", "market.toml", *own, *options)
-
-    def run(self, *arguments: object) -> Outcome:
-        return crossmargin(*arguments, cwd=self.folder)
-
-    def change(self, change: Callable[[Any], None]) -> None:
-        """Edit the sources."""
-        tree = tomllib.loads((self.folder / "sources.toml").read_text(encoding="utf-8"))
-        change(tree)
-        write_document(self.folder / "sources.toml", msgspec.convert(tree, SourcesDocument))
-
-    def behind(self, *urls: str) -> None:
-        """Put these in the place of the first endpoints of A."""
-
-        def change(tree: Any) -> None:
-            for endpoint, url in zip(tree["chains"][0]["endpoints"], urls, strict=False):
-                endpoint["url"] = url
-
-        self.change(change)
-
-    def serve(self, reader: Any) -> str:
-        """The URL of an endpoint over a reader."""
-        return f"{self.servers.enter_context(self.example.served(reader))}/v2/${self.example.VARIABLE}"
-
-    def liar(self, **lies: Callable[..., Any]) -> str:
-        return self.serve(Liar(self.stage.a.chain, **lies))
-
-    @property
-    def balances(self) -> dict[str, str]:
-        """What the vaults say, for tests to compare with."""
-        return {
-            side.place.chain: f"{side.system.vault.ask('balances', self.stage.owner) / UNIT:.6f}"
-            for side in self.stage.sides
-        }
-
-
-@pytest.fixture
-def desk(served: Any, example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A desk that knows the key, with chains on which all is final."""
-    monkeypatch.setenv(example.VARIABLE, example.KEY)
-    with ExitStack() as servers:
-        yield Desk(served, example, tmp_path, servers)
-
-
-def finals(found: Found) -> dict[str, str]:
-    return {row["chain"]: row["final"] for row in found["balances"]}
+from tests.cli.live.desk import Desk, finals
 
 
 def test_what_is_read_is_margined_attested_and_verified(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -16,16 +17,17 @@ from crossmargin.adapters.live.sources import Vault
 from crossmargin.adapters.networks.endpoints import Anchor, Reading
 from crossmargin.adapters.writing import write_text
 from crossmargin.core import check
-from crossmargin.core.chain_ids import parse_account, parse_chain
+from crossmargin.core.chain_ids import parse_chain
 from crossmargin.core.errors import InvalidInput, UnreachableChain
 from crossmargin.core.instant import format_instant
 from crossmargin.proofs.checking import Trusted, check_state
 from crossmargin.proofs.claims import Claim
 from crossmargin.proofs.collateral_lines import Source
-from crossmargin.proofs.state import Block, check_header, mapping_slot
+from crossmargin.proofs.state import SLOT_LIMIT, Block, check_header, mapping_slot
 from crossmargin.proofs.statement import Epoch, Statement, StateProof, backed, hexed, state_proof, statement_of
 
 PROOFS_NAME: Final = "proofs.json"
+_OWNER: Final = re.compile(r"0x[0-9a-f]{40}")
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,17 +129,23 @@ def read_proofs(folder: Path) -> ProofsDocument:
 def check_backing(backing: Backing, *, where: str) -> None:
     """The slot of a proof is the owner's, and holds what is stated; raises `NotProved` or `InvalidInput`."""
     check_state(backing.proof)
-    owner = parse_account(f"{backing.home}:{backing.owner}", where=where).address
-    own = mapping_slot(backing.mapping, [_raw(owner)], layout="vyper")
-    slots, chain = [slot.slot for slot in backing.proof.slots], parse_chain(backing.proof.chain, where=where)
-    if slots != [hexed(own.to_bytes(32, "big"))] or not chain.reference.isdecimal():
+    homes = [parse_chain(chain, where=where) for chain in (backing.home, backing.proof.chain)]
+    stated = all(chain.namespace == "eip155" and chain.reference.isdecimal() for chain in homes)
+    slots = [slot.slot for slot in backing.proof.slots]
+    if not (stated and _OWNER.fullmatch(backing.owner) and 0 <= backing.mapping < SLOT_LIMIT) or slots != [
+        _own(backing)
+    ]:
         raise InvalidInput(
             "proof",
             where=where,
             value=slots[:2],
-            limit=f"of the one slot of {backing.owner} on a chain of eip155",
+            limit=f"of the one slot of {backing.owner[:80]} on a chain of eip155",
             remedy="Read the chains again.",
         )
+
+
+def _own(backing: Backing) -> str:
+    return hexed(mapping_slot(backing.mapping, [_raw(backing.owner)], layout="vyper").to_bytes(32, "big"))
 
 
 def place_of(one: PendingProof) -> str:

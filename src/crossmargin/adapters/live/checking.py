@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from crossmargin.adapters.documents import decode
-from crossmargin.adapters.live.backing import Backing, ProofsDocument, check_backing, place_of
-from crossmargin.adapters.live.pending import PendingProof, check_pending
+from crossmargin.adapters.live.backing import ProofsDocument, check_backing, place_of
+from crossmargin.adapters.live.pending import check_pending
 from crossmargin.adapters.statements import STATEMENT_BYTES_MAX, read_bounded
 from crossmargin.core import check
 from crossmargin.core.errors import CrossmarginError, NotProved
@@ -27,27 +27,38 @@ def check_proofs(document: ProofsDocument, trusted: Trusted) -> tuple[Check, ...
     An event holds in its block whatever became of it; that the block is of the chain, `trusted.anchors` say."""
     checks = [_run("each once", partial(_check_once, document))]
     for backing in document.backings:
-        proof = backing.proof
-        name = f"{proof.chain} {proof.address} for {backing.owner}"
+        name = f"{backing.proof.chain} {backing.proof.address} for {backing.owner}"
         checks.append(_run(f"state of {name}", partial(check_backing, backing, where=name)))
-        checks += _known(name, (proof.chain, proof.address), proof.anchor, backing, trusted)
     for one in document.pending:
         name = f"{one.event.chain} {one.vault} at {one.event.transaction}.{one.event.log} of {one.anchor[:10]}"
         checks.append(_run(f"event of {name}", partial(check_pending, one)))
-        checks += _known(name, (one.event.chain, one.vault), one.anchor, one, trusted)
-    return tuple(checks)
+    return (*checks, *_anchors(document, trusted), *_vaults(document, trusted))
 
 
-def _known(
-    name: str, vault: tuple[str, str], anchor: str, shown: Backing | PendingProof, trusted: Trusted
-) -> tuple[Check, Check]:
-    """Block and contract are known to the stranger."""
-    known = partial(_check_anchor, vault[0], anchor, trusted)
-    held = partial(_check_vault, ":".join(vault), shown, trusted)
-    return (
-        _run(f"anchor of {name}", known, given=bool(trusted.anchors)),
-        _run(f"vault of {name}", held, given=bool(trusted.vaults)),
-    )
+def _anchors(document: ProofsDocument, trusted: Trusted) -> list[Check]:
+    """Each block is one that the stranger knows."""
+    proven = [(one.proof.chain, one.proof.anchor) for one in document.backings]
+    blocks = dict.fromkeys(proven + [(one.event.chain, one.anchor) for one in document.pending])
+    given = bool(trusted.anchors)
+    return [
+        _run(f"anchor of {chain} {anchor[:10]}", partial(_check_anchor, chain, anchor, trusted), given=given)
+        for chain, anchor in blocks
+    ]
+
+
+def _vaults(document: ProofsDocument, trusted: Trusted) -> list[Check]:
+    """Each contract is known to hold the token, in that mapping, and to name its owners by that chain."""
+    proofs = ((f"{one.proof.chain}:{one.proof.address}", one) for one in document.backings)
+    shown: dict[tuple[str, str, str], set[int]] = {}
+    for vault, one in proofs:
+        shown.setdefault((vault, one.instance, one.home), set()).add(one.mapping)
+    for moved in document.pending:  # An event says nothing of mappings.
+        shown.setdefault((f"{moved.event.chain}:{moved.vault}", moved.instance, moved.home), set())
+    given = bool(trusted.vaults)
+    return [
+        _run(f"vault of {stated[0]}", partial(_check_vault, stated, mappings, trusted), given=given)
+        for stated, mappings in shown.items()
+    ]
 
 
 def _check_once(document: ProofsDocument) -> None:
@@ -65,13 +76,12 @@ def _check_anchor(chain: str, anchor: str, trusted: Trusted) -> None:
     )
 
 
-def _check_vault(vault: str, shown: Backing | PendingProof, trusted: Trusted) -> None:
-    """The contract is known to hold the token, in that mapping, and to name its owners by that chain."""
-    instance, slot = trusted.vaults.get(vault, ("nothing", -1))
-    at = shown.mapping if isinstance(shown, Backing) else slot
-    home = trusted.homes.get(vault, vault.rpartition(":")[0])
-    stated, known = (shown.instance, at, shown.home), (instance, slot, home)
-    require(stated == known, Reason.WRONG_VALUE, f"vault {vault[:120]}", stated, f"as it is known, {known}")
+def _check_vault(stated: tuple[str, str, str], mappings: set[int], trusted: Trusted) -> None:
+    vault, where = stated[0], f"vault {stated[0][:120]}"
+    held, slot = trusted.vaults.get(vault, ("nothing", -1))
+    known = (vault, held, trusted.homes.get(vault, vault.rpartition(":")[0]))
+    require(stated == known, Reason.WRONG_VALUE, where, stated[1:], f"token and home as known, {known[1:]}")
+    require(mappings <= {slot}, Reason.WRONG_VALUE, where, sorted(mappings)[:20], f"the mapping as known, {slot}")
 
 
 def _run(name: str, made: Callable[[], object], *, given: bool = True) -> Check:

@@ -1,4 +1,4 @@
-"""The commands `chains read` and `chains demo`, and the options of the latter."""
+"""The commands `chains read`, `chains check` and `chains demo`, and the options of the last."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Annotated, Final
 import typer
 
 from crossmargin.cli.arguments import HtmlOption, JsonOption
-from crossmargin.cli.live.entry import read
+from crossmargin.cli.live.entry import check, read
 
-_HELP: Final = "Read vaults on live chains, or run local chains with everything on them."
+_HELP: Final = "Read vaults on live chains, check what was kept of them, or run local chains with everything on them."
 chains: Final = typer.Typer(name="chains", help=_HELP)
 chains.command()(read)
+chains.command()(check)
 
 
 class Backend(StrEnum):
@@ -26,7 +27,7 @@ class Backend(StrEnum):
 
 @chains.callback()
 def _chains() -> None:
-    """Read vaults on live chains, or run local chains with everything on them."""
+    """Read vaults on live chains, check what was kept of them, or run local chains with everything on them."""
 
 
 @chains.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,12 +11,13 @@ from crossmargin.cli.report.svg import LINE, Markup, bar, chart, legend, money_a
 from crossmargin.cli.wording import chain_name, named, quantity
 
 _AXIS: Final = 2 * LINE + 6.0
+_ADDRESS: Final = re.compile(r"(0x[0-9a-f]{4})[0-9a-f]{32}([0-9a-f]{4})")
 
 
 def balance_bars(balances: Sequence[BalanceRow], width: float) -> Markup:
     """Final tokens, parted into what counts and what is asked back, and behind them the credits that are pending."""
     alone = len({row.account for row in balances}) == 1
-    names = [chain_name(row.chain) if alone else f"{chain_name(row.chain)} · {row.account}" for row in balances]
+    names = [chain_name(row.chain) if alone else f"{chain_name(row.chain)} · {_short(row.account)}" for row in balances]
     parted = [(float(row.final), -float(row.debits), float(row.pending)) for row in balances]
     figures = [quantity(final - asked) for final, asked, _ in parted]
     place = rows(names, figures, width, top=LINE + 6.0)
@@ -32,7 +34,7 @@ def balance_bars(balances: Sequence[BalanceRow], width: float) -> Markup:
         )
         for start, end, class_, words in pieces:
             if end != start:
-                tip = f"{names[i]}: {quantity(abs(end - start))} {symbol} {words}"
+                tip = f"{balances[i].account}: {quantity(abs(end - start))} {symbol} {words}"
                 parts.append(bar(across(start), across(end), y, place.bar_height, class_, tip=tip))
     parts.append(row_texts(place, names, figures))
     parts.append(legend([("counts", "counts"), ("haircut", "asked back"), ("capped", "pending")], place.left, 10.0))
@@ -42,3 +44,8 @@ def balance_bars(balances: Sequence[BalanceRow], width: float) -> Markup:
         place.bottom + _AXIS,
         *parts,
     )
+
+
+def _short(account: str) -> str:
+    """Its name with addresses cut in the middle: what tells them apart stands at both ends."""
+    return _ADDRESS.sub(r"\1…\2", account)

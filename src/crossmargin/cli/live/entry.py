@@ -1,4 +1,4 @@
-"""The command `chains read`, and its options."""
+"""The commands `chains read` and `chains check`, and their options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from crossmargin.cli.arguments import HtmlOption, JsonOption, ReadAtOption, RegistryOption
+from crossmargin.cli.arguments import (
+    AnchorOption,
+    HomeOption,
+    HtmlOption,
+    JsonOption,
+    ReadAtOption,
+    RegistryOption,
+    VaultOption,
+)
 
 
 def read(
@@ -41,4 +49,28 @@ def read(
 
     asked = command.Asked(registry=registry, book=book, market=market, out=out, at=at)
     if not command.read(sources, asked, as_json=as_json, html=html):
+        raise typer.Exit(1)
+
+
+def check(
+    proofs: Annotated[
+        Path, typer.Argument(help="What `chains read --out` kept: proofs.json.", metavar="PROOFS", show_default=False)
+    ],
+    anchor: AnchorOption = None,
+    vault: VaultOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check kept proofs of vaults, offline: balances in final blocks, and by receipts what moved above them.
+
+    Exit code 0 only where no check fails. What you give is what they are checked against: hashes of blocks of the
+    chain, contracts that you know. What is not given is said to be unchecked.
+
+    Example: `crossmargin chains check live/proofs.json --anchor eip155:1=0x12ab…`
+    """
+    from crossmargin.cli.live import checking
+    from crossmargin.cli.proving.command import Asked
+
+    asked = Asked(anchors=tuple(anchor or ()), vaults=tuple(vault or ()), homes=tuple(home or ()))
+    if not checking.check(proofs, asked, as_json=as_json):
         raise typer.Exit(1)

@@ -110,7 +110,7 @@ def _balances(report: ReadReport) -> Markup:
 
 
 def _drawn(symbol: str, rows: Sequence[BalanceRow]) -> Markup:
-    largest = sorted(rows, key=lambda row: -float(row.final) - float(row.pending))[:BARS_SHOWN]
+    largest = sorted(rows, key=lambda row: -max(float(row.final) + float(row.pending), -float(row.debits)))[:BARS_SHOWN]
     others = len(rows) - len(largest)
     rest = f" {named(others, 'smaller balance')} in the table alone." if others else ""
     return figure(f"{symbol} by chain", f"The figure is what counts.{rest}", partial(balance_bars, largest))

@@ -9,7 +9,9 @@ import typer
 
 from crossmargin.cli.arguments import (
     DEFAULT_MODEL,
+    AnchorOption,
     BookArgument,
+    HomeOption,
     HtmlOption,
     InstrumentsOption,
     JsonOption,
@@ -17,6 +19,7 @@ from crossmargin.cli.arguments import (
     ModelOption,
     ReadAtOption,
     RegistryOption,
+    VaultOption,
 )
 
 proving: Final = typer.Typer()
@@ -26,24 +29,6 @@ _StatementArgument: TypeAlias = Annotated[
 ]
 _HeadOption: TypeAlias = Annotated[
     str | None, typer.Option("--head", help="The published digest of the epoch: 64 hexadecimal digits.", metavar="HEX")
-]
-_AnchorOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(help="A block hash that you know to be final; may stand many times.", metavar="CHAIN=HASH"),
-]
-_VaultOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A contract that you know to hold an asset, and the slot of its mapping by owner; may stand many times.",
-        metavar="CHAIN:ADDRESS=INSTANCE@SLOT",
-    ),
-]
-_HomeOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A contract that names its owners by another chain than its own; may stand many times.",
-        metavar="CHAIN:ADDRESS=CHAIN",
-    ),
 ]
 _AttestorOption: TypeAlias = Annotated[
     str | None,
@@ -103,9 +88,9 @@ def attest(
 def verify(
     statement: _StatementArgument,
     head: _HeadOption = None,
-    anchor: _AnchorOption = None,
-    vault: _VaultOption = None,
-    home: _HomeOption = None,
+    anchor: AnchorOption = None,
+    vault: VaultOption = None,
+    home: HomeOption = None,
     attestor: _AttestorOption = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,

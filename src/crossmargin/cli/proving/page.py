@@ -16,10 +16,10 @@ _PILLS: Final = {"holds": ("healthy", "✓"), "fails": ("liquidation", "✗"), "
 def verify_page(report: VerifyReport) -> str:
     """The verdict, what is claimed, every check in words, and what was not checked."""
     failed = [row.why for row in report.checks if row.outcome == "fails"]
-    top = join((_header(report), summary((verdict(report), *claims(report))), warned(failed), _tiles(report)))
+    top = join((_header(report), summary((verdict(report.checks), *claims(report))), warned(failed), _tiles(report)))
     sections = [
         Section("checks", "Checks", card(_checks(report))),
-        Section("limits", "What was not checked", card(_sentences((*left_out(report), *limits())))),
+        Section("limits", "What was not checked", card(_sentences((*left_out(report.checks), *limits())))),
     ]
     foot = closing(
         (

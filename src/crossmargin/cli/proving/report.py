@@ -27,6 +27,8 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "state": ("header, account, code and slots follow from the block hash", "the state does not follow"),
     "anchor": ("the block is one that you trust", "the block is not one that you trust"),
     "backing": ("the amount is in a slot that is the account's own", "the slot does not back this amount"),
+    "event": ("a receipt of the block has the event, of that amount", "the event does not follow from its block"),
+    "each once": ("nothing stands there twice", "something stands there twice"),
     "vault": ("the contract is one that you know to hold it", "the contract is not one that you know to hold it"),
 }
 _LEFT_OUT: Final[dict[str, str]] = {
@@ -116,9 +118,14 @@ def verify_report(statement: Statement, checks: Sequence[Check], digest: bytes) 
         collateral_total=head.collateral_total,
         positions=len(statement.positions),
         digest=digest.hex(),
-        checks=tuple(
-            CheckRow(check=c.name, outcome=c.outcome, meaning=meaning(c), reason=c.reason, why=c.why) for c in checks
-        ),
+        checks=check_rows(checks),
+    )
+
+
+def check_rows(checks: Sequence[Check]) -> tuple[CheckRow, ...]:
+    """Checks in words."""
+    return tuple(
+        CheckRow(check=c.name, outcome=c.outcome, meaning=meaning(c), reason=c.reason, why=c.why) for c in checks
     )
 
 

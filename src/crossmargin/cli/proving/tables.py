@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from crossmargin.cli.proving.report import AttestReport, VerifyReport
+from crossmargin.cli.proving.report import AttestReport, CheckRow, VerifyReport
 from crossmargin.cli.proving.words import claims, left_out, limits, money, published, verdict
 from crossmargin.cli.table_parts import Row, Sheet, prose, table
 from crossmargin.cli.wording import Column, label_text
@@ -18,16 +19,18 @@ _SIGNS: Final = {"holds": "✓", "fails": "✗", "not checked": "–"}
 
 def verify_tables(report: VerifyReport) -> RenderableType:
     """Every check with its outcome, what it means, and what the statement claims."""
+    return Sheet(prose(claims(report)), *check_parts(report.checks), prose((*left_out(report.checks), *limits())))
+
+
+def check_parts(checks: Sequence[CheckRow]) -> tuple[RenderableType, ...]:
+    """Every check with its outcome, why any fails, and the verdict."""
     columns = [Column(name, words=True) for name in ("check", "outcome", "what it means", "reason")]
     rows: list[Row] = [
         [row.check, Text(f"{_SIGNS[row.outcome]} {row.outcome}", style=_STYLE[row.outcome]), row.meaning, row.reason]
-        for row in report.checks
+        for row in checks
     ]
-    why = tuple(row.why for row in report.checks if row.outcome == "fails")
-    parts = [prose(claims(report)), table("Checks", columns, rows)]
-    return Sheet(
-        *parts, *([prose(why)] if why else []), prose((verdict(report),)), prose((*left_out(report), *limits()))
-    )
+    why = tuple(row.why for row in checks if row.outcome == "fails")
+    return (table("Checks", columns, rows), *([prose(why)] if why else []), prose((verdict(checks),)))
 
 
 def attest_tables(report: AttestReport) -> RenderableType:

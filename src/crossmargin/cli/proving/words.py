@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from crossmargin.cli.proving.report import AttestReport, VerifyReport
+from collections.abc import Sequence
+
+from crossmargin.cli.proving.report import AttestReport, CheckRow, VerifyReport
 from crossmargin.cli.wording import label_text, moment, named, trimmed
 
 
@@ -20,13 +22,13 @@ def money(quanta: str, decimals: int) -> str:
     return f"{whole:,}.{cents:02d}"
 
 
-def verdict(report: VerifyReport) -> str:
+def verdict(checks: Sequence[CheckRow]) -> str:
     """Whether to believe it, in a sentence."""
-    failed = [row.check for row in report.checks if row.outcome == "fails"]
-    left = sum(row.outcome == "not checked" for row in report.checks)
+    failed = [row.check for row in checks if row.outcome == "fails"]
+    left = sum(row.outcome == "not checked" for row in checks)
     if failed:
-        return f"Do not believe it: {named(len(failed), 'check')} of {len(report.checks)} failed ({', '.join(failed)})."
-    held = f"{named(len(report.checks) - left, 'check')} held, none failed"
+        return f"Do not believe it: {named(len(failed), 'check')} of {len(checks)} failed ({', '.join(failed)})."
+    held = f"{named(len(checks) - left, 'check')} held, none failed"
     return f"{held}; {left} could not be checked." if left else f"{held}, and none was left out."
 
 
@@ -45,10 +47,10 @@ def claims(report: VerifyReport) -> tuple[str, ...]:
     )
 
 
-def left_out(report: VerifyReport) -> tuple[str, ...]:
+def left_out(checks: Sequence[CheckRow]) -> tuple[str, ...]:
     """What was not checked, said plainly, once for all that have the same reason."""
     subjects: dict[str, list[str]] = {}
-    for row in report.checks:
+    for row in checks:
         if row.outcome == "not checked":
             subjects.setdefault(row.meaning, []).append(row.check.partition(" of ")[2])
     told = {meaning: ", ".join(filter(None, names)) for meaning, names in subjects.items()}
