@@ -47,6 +47,10 @@ STATUS_WORDS: Final[dict[Status, str]] = {
     "liquidation": "equity does not cover maintenance",
 }
 
+QUARANTINED: Final = "equity does not cover initial margin: no new risk; with what is quarantined it covers maintenance"
+
+_SPARED: Final = " What is quarantined keeps it from liquidation, and opens nothing."
+
 _SEVERITY: Final[dict[Status, int]] = {"healthy": 0, "restricted": 1, "liquidation": 2}
 
 _PAST: Final = re.compile(r"(stressed )?(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*Z")
@@ -273,13 +277,20 @@ def standing(account: AccountReport) -> str:
     if account.status == "healthy":
         return f"{must} It is healthy, with {usd(account.excess_initial_usd)} USD to spare over initial margin."
     if account.status == "restricted":
-        return f"{must} It is restricted: {usd(-account.excess_initial_usd)} USD are missing to open new risk."
+        spared = "" if account.equity_usd >= account.maintenance_usd else _SPARED
+        return f"{must} It is restricted: {usd(-account.excess_initial_usd)} USD are missing to open new risk.{spared}"
     missing = account.maintenance_usd - account.held_equity_usd
     return (
         f"{must} It is in liquidation: {usd(missing)} USD are missing to cover maintenance."
         if missing > 0
         else (f"{must} It is in liquidation: one of its pools does not cover its own maintenance.")
     )
+
+
+def status_words(account: AccountReport) -> str:
+    """What the status of an account means for it."""
+    is_spared = account.status == "restricted" and account.equity_usd < account.maintenance_usd
+    return QUARANTINED if is_spared else STATUS_WORDS[account.status]
 
 
 def equity_words(pool: PoolReport) -> str:

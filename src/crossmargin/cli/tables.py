@@ -13,7 +13,6 @@ from rich.text import Text
 
 from crossmargin.cli.rulebooks.ruling import partial_line, share_whole, warnings
 from crossmargin.cli.sentences import (
-    STATUS_WORDS,
     account_groups,
     account_summary,
     added_words,
@@ -26,6 +25,7 @@ from crossmargin.cli.sentences import (
     pool_asset,
     reachable,
     status_counts,
+    status_words,
     stress_summary,
     worst_scenarios,
 )
@@ -192,7 +192,7 @@ def _heading(account: AccountReport) -> Iterator[RenderableType]:
         usd(account.maintenance_usd),
         usd(account.excess_initial_usd),
         ratio(account.margin_ratio),
-        Text(STATUS_WORDS[account.status], style=STATUS_STYLE[account.status]),
+        Text(status_words(account), style=STATUS_STYLE[account.status]),
     ]
     yield table("", columns, [row])
     yield from warning(warnings(account.ruling))

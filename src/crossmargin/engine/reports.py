@@ -372,6 +372,7 @@ class StressedMargin(_Part, frozen=True, kw_only=True):
 
     label: str
     equity_usd: float
+    held_equity_usd: float
     initial_usd: float
     maintenance_usd: float
     status: Status
@@ -379,7 +380,8 @@ class StressedMargin(_Part, frozen=True, kw_only=True):
 
 
 class StressAccount(_Part, frozen=True, kw_only=True):
-    """One account under stress. `pnl_usd` of a line covers positions and collateral (before haircuts).
+    """One account under stress. `pnl_usd` of a line covers positions and collateral (before haircuts), and `equity_usd`
+    is what stands against it: held equity.
 
     `margins` holds what would be asked for after each shock that leaves a market to margin in.
     """

@@ -154,7 +154,7 @@ def _margins(
 def _stressed(result: MarginResult, label: str, unmoved: tuple[str, ...]) -> tuple[StressedMargin, ...]:
     pools = result.pools
     columns: Sequence[FloatArray] = [
-        result.by_account(x) for x in (pools.held_equity, pools.initial, pools.maintenance)
+        result.by_account(x) for x in (pools.equity, pools.held_equity, pools.initial, pools.maintenance)
     ]
     worst = np.zeros(len(result.book.accounts), np.int32)
     np.maximum.at(worst, result.book.pool_account, pools.status)
@@ -162,8 +162,9 @@ def _stressed(result: MarginResult, label: str, unmoved: tuple[str, ...]) -> tup
         StressedMargin(
             label=label,
             equity_usd=float(columns[0][row]),
-            initial_usd=float(columns[1][row]),
-            maintenance_usd=float(columns[2][row]),
+            held_equity_usd=float(columns[1][row]),
+            initial_usd=float(columns[2][row]),
+            maintenance_usd=float(columns[3][row]),
             status=STATUS_NAMES[int(worst[row])],
             unmoved=unmoved,
         )

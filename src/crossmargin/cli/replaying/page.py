@@ -50,7 +50,7 @@ def _overview(report: ReplayReport) -> Markup:
         for one in event.accounts:
             first, worst = one.points[0], one.points[one.worst]
             peak = max(p.initial_usd for p in one.points)
-            figures = (first.equity_usd, first.initial_usd, peak, worst.equity_usd, one.called_usd)
+            figures = (first.equity_usd, first.initial_usd, peak, worst.held_equity_usd, one.called_usd)
             called = "never" if one.first_call_ms is None else f"after {hours_in(one.first_call_ms, event)}"
             rows.append([event.label, one.account, *map(usd, figures), called, status_pill(worst.unpaid_status)])
     return table("Events at a glance", columns, rows)
@@ -70,7 +70,7 @@ def _event(event: EventReplay) -> Markup:
 
 def _tiles(one: AccountReplay, event: EventReplay) -> Markup:
     worst = one.points[one.worst]
-    left = worst.equity_usd - worst.maintenance_usd
+    left = worst.held_equity_usd - worst.maintenance_usd
     called = "nothing" if one.first_call_ms is None else f"the first after {hours_in(one.first_call_ms, event)}"
     return tile_row(
         (

@@ -41,7 +41,7 @@ def _overview(report: ReplayReport) -> RenderableType:
         for one in event.accounts:
             first, worst = one.points[0], one.points[one.worst]
             peak = max(p.initial_usd for p in one.points)
-            figures = (first.equity_usd, first.initial_usd, peak, worst.equity_usd, one.called_usd)
+            figures = (first.equity_usd, first.initial_usd, peak, worst.held_equity_usd, one.called_usd)
             called = "never" if one.first_call_ms is None else hours_in(one.first_call_ms, event)
             who = [one.account] if several else []
             rows.append([event.label, *who, *map(usd, figures), called, status_text(worst.unpaid_status)])

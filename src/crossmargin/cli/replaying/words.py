@@ -31,7 +31,7 @@ def account_words(one: AccountReplay, event: EventReplay) -> tuple[str, ...]:
     first, worst = one.points[0], one.points[one.worst]
     peak = max(one.points, key=lambda p: p.initial_usd)
     start = f"{usd(first.equity_usd)} USD of equity and {usd(first.initial_usd)} USD of initial margin"
-    left = f"{usd(worst.equity_usd)} USD against {usd(worst.maintenance_usd)} USD of maintenance margin"
+    left = f"{usd(worst.held_equity_usd)} USD against {usd(worst.maintenance_usd)} USD of maintenance margin"
     told = [
         f"{one.account} begins with {start}, which peaks at {usd(peak.initial_usd)} USD.",
         f"Its worst bar comes after {hours_in(worst.time_ms, event)}: {usd(worst.pnl_usd)} USD of P&L leave {left}.",

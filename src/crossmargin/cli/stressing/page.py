@@ -50,7 +50,7 @@ def _shock_card(account: StressAccount) -> Markup:
 def _then(plain_usd: float, found: StressedMargin | None, margined: bool) -> list[str]:
     if found is None:
         return [usd(plain_usd), *(["", "", ""] if margined else [])]
-    return [*map(usd, (found.equity_usd, found.initial_usd, found.maintenance_usd)), status_pill(found.status)]
+    return [*map(usd, (found.held_equity_usd, found.initial_usd, found.maintenance_usd)), status_pill(found.status)]
 
 
 def event_sections(report: StressReport) -> list[Section]:

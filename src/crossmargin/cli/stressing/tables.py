@@ -27,7 +27,7 @@ def named_shocks(account: StressAccount) -> Iterator[RenderableType]:
         row: list[str] = [label_text(line.label), usd(line.pnl_usd), share(line.pnl_usd, account.equity_usd)]
         found = after.get(line.label)
         if found is not None:
-            figures = (found.equity_usd, found.initial_usd, found.maintenance_usd)
+            figures = (found.held_equity_usd, found.initial_usd, found.maintenance_usd)
             rest: Row = [*map(usd, figures), status_text(found.status)]
         else:
             rest = [usd(account.equity_usd + line.pnl_usd), *([""] * 3 if after else [])]

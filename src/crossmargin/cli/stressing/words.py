@@ -70,8 +70,10 @@ def _short(factor: str) -> str:
 
 
 def unmoved_words(account: StressAccount) -> tuple[str, ...]:
-    """Which factors stayed where they were when margins were made again, and which shocks left no market."""
+    """What equity has in it, which factors stayed when margins were made again, and which shocks left no market."""
     sentences = []
+    if any(m.held_equity_usd > m.equity_usd for m in account.margins):
+        sentences.append("Equity is with what is quarantined: that counts against liquidation, and for no new risk.")
     stayed = sorted({factor for m in account.margins for factor in m.unmoved})
     if stayed:
         sentences.append(f"Factors that stayed where they were after the shock: {', '.join(stayed)}.")

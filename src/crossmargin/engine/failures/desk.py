@@ -166,9 +166,12 @@ class OwnDesk:
     def _settled(self, found: Consequences) -> IndexArray:
         """The status of each pool by what liquidations are measured by [pool]."""
         result, shares = self._after(found.settled), found.shares
-        counted = np.maximum(result.held.recognised, 0.0)
-        left = self._by_pool(counted * (1.0 - (1.0 - shares["gone"]) * (1.0 - shares["run_off"])))
-        return status(result.pools.held_equity - left, result.pools.initial, result.pools.maintenance)
+        lost, pools = 1.0 - (1.0 - shares["gone"]) * (1.0 - shares["run_off"]), result.pools
+        equity, held = (
+            now - self._by_pool(np.maximum(found.recognised, 0.0) * lost)
+            for now, found in ((pools.equity, result.holdings), (pools.held_equity, result.held))
+        )
+        return status(equity, pools.initial, pools.maintenance, held=held)
 
     def _by_pool(self, by_line: FloatArray) -> FloatArray:
         return tally(self.ground.book.holdings.owner, by_line, len(self.ground.book.pools))

@@ -55,11 +55,12 @@ class Posting(_Part, frozen=True, kw_only=True):
 
 
 class Outcome(_Part, frozen=True, kw_only=True):
-    """One scenario let happen: equity and initial margin after it, USD."""
+    """One scenario let happen: equity and initial margin after it, USD; `held_equity_usd` is against liquidation."""
 
     label: str
     pnl_usd: float
     equity_usd: float
+    held_equity_usd: float
     initial_usd: float
     maintenance_usd: float
 
@@ -78,7 +79,8 @@ class Answer(_Part, frozen=True, kw_only=True):
 
 
 class ForecastReport(_Part, frozen=True, kw_only=True):
-    """Where an account will stand; `call_chance` of equity below initial margin, each chance with its standard error.
+    """Where an account will stand: `call_chance` of equity below initial margin, `liquidation_chance` of held equity
+    below maintenance, each chance with its standard error.
 
     Figures without more are of now, those of `quantiles` and `outcomes` of `horizon_days` later. `outcomes` are equally
     likely, in the order of their P&L; `unmoved` factors of the market stay in all of them. With a predictor: what it
@@ -205,7 +207,8 @@ def _outcome(
     return Outcome(
         label=columns.labels[column],
         pnl_usd=gain,
-        equity_usd=float(result.pools.held_equity.sum()),
+        equity_usd=float(result.pools.equity.sum()),
+        held_equity_usd=float(result.pools.held_equity.sum()),
         initial_usd=float(result.pools.initial.sum()),
         maintenance_usd=float(result.pools.maintenance.sum()),
     )
@@ -223,13 +226,13 @@ def _report(
     equity = np.asarray([o.equity_usd for o in outcomes])
     excess = equity - initial
     call = float((excess < 0.0).mean())
-    liquidation = float((equity < [o.maintenance_usd for o in outcomes]).mean())
+    liquidation = float(np.mean([o.held_equity_usd < o.maintenance_usd for o in outcomes]))
     moved = parallel(dict.fromkeys(columns.factors, 0.0)).keys()
     return ForecastReport(
         provenance=provenance(now),
         account=account,
         horizon_days=horizon_days,
-        equity_usd=float(now.pools.held_equity.sum()),
+        equity_usd=float(now.pools.equity.sum()),
         initial_usd=float(now.pools.initial.sum()),
         maintenance_usd=float(now.pools.maintenance.sum()),
         call_chance=call,

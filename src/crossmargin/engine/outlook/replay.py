@@ -52,15 +52,17 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 class ReplayPoint(_Part, frozen=True, kw_only=True):
     """One bar of one account, USD.
 
-    `pnl_usd` of positions and collateral since the start, before haircuts. `collateral_usd` (None under a rulebook) and
-    `equity_usd` are without what calls brought; `posted_usd` is what earlier calls brought by then, `called_usd` what
-    is called at this bar. `status` counts what was posted, `unpaid_status` nothing of it.
+    `pnl_usd` of positions and collateral since the start, before haircuts. `collateral_usd` (None under a rulebook),
+    `equity_usd`, which calls are measured by, and `held_equity_usd`, which liquidations are, are without what calls
+    brought; `posted_usd` is what earlier calls brought by then, `called_usd` what is called at this bar. `status`
+    counts what was posted, `unpaid_status` nothing of it.
     """
 
     time_ms: int
     pnl_usd: float
     collateral_usd: float | None
     equity_usd: float
+    held_equity_usd: float
     initial_usd: float
     maintenance_usd: float
     posted_usd: float
@@ -72,8 +74,8 @@ class ReplayPoint(_Part, frozen=True, kw_only=True):
 class AccountReplay(_Part, frozen=True, kw_only=True):
     """One account through one event.
 
-    `worst` is the place among `points` of the smallest equity over maintenance without any call paid; `liquidated_ms`
-    the first bar at which an account that pays nothing would be liquidated (None for never).
+    `worst` is the place among `points` of the smallest held equity over maintenance without any call paid;
+    `liquidated_ms` the first bar at which an account that pays nothing would be liquidated (None for never).
     """
 
     account: str
@@ -299,6 +301,7 @@ class _Pools:
 
     account: IndexArray
     equity: FloatArray
+    held_equity: FloatArray
     initial: FloatArray
     maintenance: FloatArray
     collateral: FloatArray | None
@@ -309,15 +312,18 @@ def _pools(book: Book, results: Sequence[Result]) -> _Pools:
     if own:
         return _Pools(
             account=book.pool_account,
-            equity=np.stack([p.held_equity for p in own], axis=1),
+            equity=np.stack([p.equity for p in own], axis=1),
+            held_equity=np.stack([p.held_equity for p in own], axis=1),
             initial=np.stack([p.initial for p in own], axis=1),
             maintenance=np.stack([p.maintenance for p in own], axis=1),
             collateral=np.stack([p.collateral for p in own], axis=1),
         )
     ruled = [r for r in results if isinstance(r, RuledMargin)]
+    equity = np.stack([r.figures("equity_usd") for r in ruled], axis=1)
     return _Pools(
         account=frozen(np.arange(len(book.accounts)), np.int32),
-        equity=np.stack([r.figures("equity_usd") for r in ruled], axis=1),
+        equity=equity,
+        held_equity=equity,
         initial=np.stack([r.figures("initial_usd") for r in ruled], axis=1),
         maintenance=np.stack([r.figures("maintenance_usd") for r in ruled], axis=1),
         collateral=None,
@@ -329,12 +335,15 @@ def _accounts(
 ) -> tuple[AccountReplay, ...]:
     pools = _pools(book, results)
     calls = margin_calls(pools.initial, pools.equity, trigger=trigger)
-    paid = status(pools.equity + calls.posted, pools.initial, pools.maintenance)
-    unpaid = status(pools.equity, pools.initial, pools.maintenance)
+    paid, unpaid = (
+        status(pools.equity + x, pools.initial, pools.maintenance, held=pools.held_equity + x)
+        for x in (calls.posted, 0.0)
+    )
     found = []
     for row, name in enumerate(book.accounts):
         mine = pools.account == row
-        sums = [x[mine].sum(axis=0) for x in (pools.equity, pools.initial, pools.maintenance)]
+        columns = (pools.equity, pools.held_equity, pools.initial, pools.maintenance)
+        sums = [x[mine].sum(axis=0) for x in columns]
         held = None if pools.collateral is None else pools.collateral[mine].sum(axis=0)
         posted, called = calls.posted[mine].sum(axis=0), calls.called[mine].sum(axis=0)
         verdict, alone = (x[mine].max(axis=0, initial=Status.HEALTHY) for x in (paid, unpaid))
@@ -344,8 +353,9 @@ def _accounts(
                 pnl_usd=float(gains[row, bar]),
                 collateral_usd=None if held is None else float(held[bar]),
                 equity_usd=float(sums[0][bar]),
-                initial_usd=float(sums[1][bar]),
-                maintenance_usd=float(sums[2][bar]),
+                held_equity_usd=float(sums[1][bar]),
+                initial_usd=float(sums[2][bar]),
+                maintenance_usd=float(sums[3][bar]),
                 posted_usd=float(posted[bar]),
                 called_usd=float(called[bar]),
                 status=STATUS_NAMES[int(verdict[bar])],
@@ -363,7 +373,7 @@ def _account(name: str, points: tuple[ReplayPoint, ...]) -> AccountReplay:
     return AccountReplay(
         account=name,
         points=points,
-        worst=min(range(len(points)), key=lambda i: points[i].equity_usd - points[i].maintenance_usd),
+        worst=min(range(len(points)), key=lambda i: points[i].held_equity_usd - points[i].maintenance_usd),
         calls=len(called),
         called_usd=sum(p.called_usd for p in called),
         first_call_ms=called[0].time_ms if called else None,

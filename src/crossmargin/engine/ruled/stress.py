@@ -64,6 +64,7 @@ def _after(
     return StressedMargin(
         label=label,
         equity_usd=found.equity_usd,
+        held_equity_usd=found.equity_usd,
         initial_usd=found.initial_usd,
         maintenance_usd=found.maintenance_usd,
         status=status_name(found.equity_usd, found.initial_usd, found.maintenance_usd),
