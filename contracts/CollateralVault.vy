@@ -25,6 +25,9 @@ from ethereum.ercs import IERC20
 from .interfaces import Challenge
 from .interfaces import MarginAttestor
 
+interface Judge:
+    def attestor() -> address: view
+
 event Deposited:
     owner: indexed(address)
     sender: indexed(address)
@@ -94,6 +97,7 @@ def __init__(
     @param guarding Who may pause; nobody if empty.
     """
     assert held.is_contract and reports.is_contract and challenges.is_contract, "no contract"
+    assert staticcall Judge(challenges).attestor() == reports, "challenges of another attestor"
     assert delay_s >= staticcall MarginAttestor(reports).challengeWindow(), "delay within the challenge window"
     assert coverage_bps >= COVERAGE_UNIT, "coverage"
     assert home_chain > 0, "no home"

@@ -115,6 +115,13 @@ def test_reports_from_before_the_request_do_not_count(system: System):
     system.vault.do(system.depositor, "execute", *system.execution(number, after, after))
 
 
+def test_reports_and_their_challenges_are_of_one_attestor(system: System):
+    signers = [address_of(key) for key in system.signers]
+    times = (made.WINDOW_S, made.AGE_S, made.TIMELOCK_S)
+    other = dataclasses.replace(system, attestor=made.deploy(system.chain, "MarginAttestor", signers, 3, *times))
+    assert made.undeployable_vault(other) == "challenges of another attestor"
+
+
 def test_a_withdrawal_waits_its_delay():
     with open_backend("pyevm") as chain:
         system = made.build(chain)
