@@ -1,23 +1,29 @@
 """What moved above the final block, kept by its event: true ones hold, and nothing that was changed is believed."""
 
+import dataclasses
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from crossmargin.adapters.contracts.vault import vault_movements
-from crossmargin.adapters.live.backing import ProofsDocument, read_proofs, write_proofs
+from crossmargin.adapters.live.backing import ProofsDocument, place_of, read_proofs, write_proofs
 from crossmargin.adapters.live.checking import check_proofs, read_unchecked
-from crossmargin.adapters.live.pending import PendingProof, check_pending
-from crossmargin.adapters.networks.backend import Log
+from crossmargin.adapters.live.pending import PendingProof, check_pending, prove_pending
+from crossmargin.adapters.live.sources import Vault
+from crossmargin.adapters.networks.backend import BlockAnswer, ChainReader, Log
+from crossmargin.adapters.networks.endpoints import Endpoint
 from crossmargin.core.errors import DuplicateName, NotProved
+from crossmargin.market.chains.blocks import Block, Header, Movement
+from crossmargin.market.chains.journal import adopt, begin, learn
 from crossmargin.proofs.checking import Trusted, is_good
 from crossmargin.proofs.events import prove_event
 from crossmargin.proofs.keccak import keccak
-from crossmargin.proofs.receipts import BlockReceipt, ReceiptLog, receipts_root
+from crossmargin.proofs.receipts import BlockReceipt, ReceiptLog, logs_of, receipts_root
 from crossmargin.proofs.state import header_rlp
 from tests.proofs.chain import block_fields
 from tests.proofs.test_receipts import made
@@ -185,3 +191,63 @@ def test_two_thousand_changed_proofs_are_not_believed() -> None:
             tried += 1
             with pytest.raises(NotProved):
                 check_pending(msgspec.structs.replace(proof, event=changed))
+
+
+@dataclass(frozen=True)
+class Served:
+    """A reader of one block."""
+
+    header: bytes
+    held: tuple[BlockReceipt, ...]
+
+    def block(self, _: bytes) -> BlockAnswer:
+        return BlockAnswer(number=0x1B4, hash=keccak(self.header), parent_hash=b"", timestamp_s=0, header=self.header)
+
+    def receipts(self, _: bytes) -> tuple[BlockReceipt, ...]:
+        return self.held
+
+
+def test_every_movement_of_a_block_is_proven_at_its_place() -> None:
+    rng = random.Random(8)
+    receipts = made(rng, 120)
+    moved = list(MOVED.values()) * 10
+    for log in moved:  # Some stand first in a receipt, some after others.
+        place = rng.randrange(120)
+        receipts[place] = dataclasses.replace(receipts[place], logs=(*receipts[place].logs, log))
+    header = header_rlp(block_fields(bytes(32)) | {"receiptsRoot": f"0x{receipts_root(receipts).hex()}"})
+    amounts = {log: amount for amount, log in MOVED.items()}
+    own = [one for one in logs_of(receipts, VAULT, where="test") if one.log in amounts]
+    movements = tuple(
+        Movement(
+            transaction=bytes([n]),
+            log_index=one.index,
+            account=f"{HOME}:0x{OWNER.hex()}",
+            asset=INSTANCE,
+            amount=amounts[one.log],
+        )
+        for n, one in enumerate(own)
+    )
+    place = Header(hash=keccak(header), parent=b"\x01" * 32, number=0x1B4, timestamp_s=9)
+    root = Header(hash=b"\x01" * 32, parent=b"", number=0x1B3, timestamp_s=0)
+    journal = adopt(learn(begin(CHAIN, root, {}), Block(header=place, movements=movements)), place.hash)
+    vault = Vault(
+        chain=CHAIN,
+        address=VAULT,
+        instance=INSTANCE,
+        decimals=6,
+        code_hash=b"",
+        home=1,
+        journal=Path("none"),
+        owners={OWNER: "desk"},
+    )
+    lying = Endpoint(name="a", operator="a", reader=cast("ChainReader", Served(header, tuple(receipts[:-1]))))
+    honest = Endpoint(name="b", operator="b", reader=cast("ChainReader", Served(header, tuple(receipts))))
+    found = prove_pending([lying, honest], vault, journal)
+    assert [int(one.amount) for one in found.proofs] == [movement.amount for movement in movements]
+    assert len({place_of(one) for one in found.proofs}) == 30
+    assert not found.unproven
+    for one in found.proofs:
+        check_pending(one)
+    nobody = prove_pending([lying], vault, journal)
+    assert (nobody.proofs, list(nobody.unproven)) == ((), [0x1B4])
+    assert "wrong root" in nobody.unproven[0x1B4]

@@ -9,21 +9,23 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 import msgspec
 
 from crossmargin.adapters.contracts.vault import vault_key
 from crossmargin.adapters.live.sources import Vault
-from crossmargin.adapters.networks.backend import BlockAnswer, ChainReader
+from crossmargin.adapters.networks.backend import ChainReader
 from crossmargin.adapters.networks.endpoints import SILENCE, Endpoint, reason_of
 from crossmargin.adapters.networks.events import proven_receipts
 from crossmargin.market.chains.blocks import Block, Movement
 from crossmargin.market.chains.journal import Journal, best_branch
-from crossmargin.proofs.events import EventProof, check_event, prove_event
+from crossmargin.proofs.events import EventProof, check_event
 from crossmargin.proofs.keccak import keccak
+from crossmargin.proofs.ordered_trie import ordered_trie
 from crossmargin.proofs.reasons import Reason, require
-from crossmargin.proofs.receipts import AnyReceipt, ReceiptLog, logs_of
+from crossmargin.proofs.receipts import BlockReceipt, ReceiptLog, encode_receipt, logs_of
 from crossmargin.proofs.state import Block as ProvenBlock
 
 _HASH: Final = re.compile(r"0x[0-9a-f]{64}")
@@ -83,16 +85,29 @@ def prove_pending(endpoints: Sequence[Endpoint[ChainReader]], vault: Vault, jour
 
 
 def _proven(reader: ChainReader, vault: Vault, block: Block) -> list[PendingProof]:
-    answer = reader.block(block.header.hash)
+    """What moved in a block, each by its event; the trie of all receipts is made once, as blocks can have many."""
+    where, header = f"block {block.header.number}", reader.block(block.header.hash).header
     receipts = proven_receipts(reader, block.header.hash)
-    return [_proof(vault, answer, receipts, movement) for movement in block.movements]
+    trie = ordered_trie([encode_receipt(one) for one in receipts])
+    placed = {log.index: log.transaction_index for log in logs_of(receipts, vault.address, where=where)}
+    # Receipts of unknown types have no logs here: `logs_of` refuses them before an event of the vault.
+    before = [0, *accumulate(len(one.logs) if isinstance(one, BlockReceipt) else 0 for one in receipts)]
+    found: list[PendingProof] = []
+    for movement in block.movements:
+        index = movement.log_index
+        require(index in placed, Reason.ABSENT, where, f"event {index}", "an event of the vault")
+        event = EventProof(
+            chain=vault.chain,
+            header=f"0x{header.hex()}",
+            transaction=placed[index],
+            log=index - before[placed[index]],
+            nodes=tuple(f"0x{node.hex()}" for node in trie.path(placed[index])),
+        )
+        found.append(_proof(vault, block, movement, event))
+    return found
 
 
-def _proof(vault: Vault, answer: BlockAnswer, receipts: Sequence[AnyReceipt], movement: Movement) -> PendingProof:
-    where = f"event {movement.log_index} of block {answer.number}"
-    placed = [log for log in logs_of(receipts, vault.address, where=where) if log.index == movement.log_index]
-    require(len(placed) == 1, Reason.ABSENT, where, len(placed), "one event of the vault")
-    first = logs_of(receipts[: placed[0].transaction_index], where=where)
+def _proof(vault: Vault, block: Block, movement: Movement, event: EventProof) -> PendingProof:
     owners = {vault_key(owner, home=vault.home, asset=vault.instance).account: owner for owner in vault.owners}
     owner = owners[movement.account]
     found = PendingProof(
@@ -102,14 +117,8 @@ def _proof(vault: Vault, answer: BlockAnswer, receipts: Sequence[AnyReceipt], mo
         instance=vault.instance,
         vault=f"0x{vault.address.hex()}",
         amount=str(movement.amount),
-        anchor=f"0x{keccak(answer.header).hex()}",
-        event=prove_event(
-            vault.chain,
-            answer.header,
-            receipts,
-            transaction=placed[0].transaction_index,
-            log=movement.log_index - len(first),
-        ),
+        anchor=f"0x{block.header.hash.hex()}",
+        event=event,
     )
     check_pending(found)
     return found
