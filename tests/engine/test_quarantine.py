@@ -6,6 +6,7 @@ import pytest
 
 import crossmargin as xm
 from crossmargin.adapters.registries.files import default_registry
+from crossmargin.cli.sentences import QUARANTINED, ratio_words, standing, status_words
 from crossmargin.engine.failures.run import run_failures
 from crossmargin.engine.outlook.forecast import forecast
 from crossmargin.engine.outlook.replay import Settings, replay
@@ -55,3 +56,11 @@ def test_an_event_elsewhere_heals_nobody(one: Pool):
     found = run_failures(one.book, one.snapshot, one.result.plan.model, registry, events=["X3"]).as_it_is
     (account,) = found.events[0].accounts
     assert (account.before, account.status) == ("restricted", "restricted")
+
+
+def test_words_say_what_keeps_it_from_liquidation(one: Pool):
+    (account,) = xm.margin_report(one.result).accounts
+    assert account.equity_usd < account.maintenance_usd < account.held_equity_usd
+    assert status_words(account) == QUARANTINED
+    assert "keeps it from liquidation" in standing(account)
+    assert "New risk needs equity without it" in ratio_words(account)

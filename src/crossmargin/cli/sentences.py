@@ -293,6 +293,13 @@ def status_words(account: AccountReport) -> str:
     return QUARANTINED if is_spared else STATUS_WORDS[account.status]
 
 
+def ratio_words(account: AccountReport) -> str:
+    """What a margin ratio is of."""
+    if account.held_equity_usd <= account.equity_usd:
+        return "Maintenance margin over equity."
+    return "Maintenance margin over equity with what is quarantined. New risk needs equity without it."
+
+
 def equity_words(pool: PoolReport) -> str:
     """What the equity of a pool is made of."""
     parts = [f"{usd(pool.collateral_usd)} USD of recognised collateral"]

@@ -32,6 +32,7 @@ from crossmargin.cli.sentences import (
     liquidation_words,
     merged_terms,
     pool_asset,
+    ratio_words,
     reachable,
     worst_cell,
 )
@@ -88,8 +89,7 @@ def headline(account: AccountReport, words: Sequence[str]) -> Markup:
         Tile(word, usd(left), "USD", "" if left >= 0.0 else "short"),
     )
     draw = partial(charts.gauge, account.margin_ratio, account.initial_usd, account.maintenance_usd)
-    note = "Maintenance margin over equity."
-    gauge = figure("Margin ratio", note, draw)
+    gauge = figure("Margin ratio", ratio_words(account), draw)
     return join(
         (warned(warnings(account.ruling)), tiles(entries), element("div", summary(words), gauge, class_="lead"))
     )
