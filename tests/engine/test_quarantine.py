@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 import crossmargin as xm
 from crossmargin.adapters.registries.files import default_registry
-from crossmargin.cli.sentences import QUARANTINED, ratio_words, standing, status_words
+from crossmargin.cli.sentences import (
+    QUARANTINED,
+    account_collateral,
+    held_behind_old_risk,
+    ratio_words,
+    standing,
+    status_words,
+)
 from crossmargin.engine.failures.run import run_failures
 from crossmargin.engine.outlook.forecast import forecast
 from crossmargin.engine.outlook.replay import Settings, replay
@@ -64,3 +72,7 @@ def test_words_say_what_keeps_it_from_liquidation(one: Pool):
     assert status_words(account) == QUARANTINED
     assert "keeps it from liquidation" in standing(account)
     assert "New risk needs equity without it" in ratio_words(account)
+    assert list(held_behind_old_risk(account, account)) == [("Held behind old risk", *[account.held_equity_usd] * 2)]
+    plain = replace(account.pools[0].collateral[0], token=None)
+    (line,) = account_collateral(replace(account, pools=(replace(account.pools[0], collateral=(plain, plain)),)))
+    assert line.held_usd == 2.0 * plain.held_usd > 0.0

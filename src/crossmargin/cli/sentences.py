@@ -165,7 +165,7 @@ def account_collateral(account: AccountReport) -> tuple[CollateralLine, ...]:
 
 
 def _added(first: CollateralLine, second: CollateralLine) -> CollateralLine:
-    fields = ("amount", "gross_usd", "haircut_usd", "capped_usd", "recognised_usd")
+    fields = ("amount", "gross_usd", "haircut_usd", "capped_usd", "recognised_usd", "held_usd")
     return msgspec.structs.replace(first, **{f: getattr(first, f) + getattr(second, f) for f in fields})
 
 
@@ -298,6 +298,12 @@ def ratio_words(account: AccountReport) -> str:
     if account.held_equity_usd <= account.equity_usd:
         return "Maintenance margin over equity."
     return "Maintenance margin over equity with what is quarantined. New risk needs equity without it."
+
+
+def held_behind_old_risk(before: AccountReport, after: AccountReport) -> Iterator[tuple[str, float, float]]:
+    """The equity behind old risk before and after, where a quarantine keeps some of it from new risk."""
+    if (before.held_equity_usd, after.held_equity_usd) != (before.equity_usd, after.equity_usd):
+        yield "Held behind old risk", before.held_equity_usd, after.held_equity_usd
 
 
 def equity_words(pool: PoolReport) -> str:

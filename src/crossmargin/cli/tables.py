@@ -21,6 +21,7 @@ from crossmargin.cli.sentences import (
     equity_words,
     explain_summary,
     group_words,
+    held_behind_old_risk,
     merged_terms,
     pool_asset,
     reachable,
@@ -129,7 +130,7 @@ def simulate_tables(report: SimulateReport) -> RenderableType:
     added = Text.assemble("What if: ", (added_words(report.added), "bold"))
     lines = [
         ("equity", before.equity_usd, after.equity_usd),
-        *_held_equity(before, after),
+        *held_behind_old_risk(before, after),
         ("initial margin", before.initial_usd, after.initial_usd),
         ("maintenance margin", before.maintenance_usd, after.maintenance_usd),
         ("excess over initial", before.excess_initial_usd, after.excess_initial_usd),
@@ -147,12 +148,6 @@ def simulate_tables(report: SimulateReport) -> RenderableType:
         _compared_groups(before, after),
         *footer(report.provenance),
     )
-
-
-def _held_equity(before: AccountReport, after: AccountReport) -> Iterator[tuple[str, float, float]]:
-    """The equity behind old risk, where a quarantine keeps some of it from new risk."""
-    if (before.held_equity_usd, after.held_equity_usd) != (before.equity_usd, after.equity_usd):
-        yield "equity behind old risk", before.held_equity_usd, after.held_equity_usd
 
 
 def stress_tables(report: StressReport) -> RenderableType:

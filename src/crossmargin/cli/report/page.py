@@ -30,6 +30,7 @@ from crossmargin.cli.sentences import (
     book_summary,
     closest,
     explain_summary,
+    held_behind_old_risk,
     merged_terms,
     scenario_clause,
     status_counts,
@@ -200,6 +201,7 @@ def simulate_page(report: SimulateReport) -> str:
     before, after = report.before, report.after
     pairs = (
         ("Held", before.equity_usd, after.equity_usd),
+        *held_behind_old_risk(before, after),
         ("Initial margin", before.initial_usd, after.initial_usd),
         ("Maintenance margin", before.maintenance_usd, after.maintenance_usd),
         ("Excess over initial", before.excess_initial_usd, after.excess_initial_usd),
