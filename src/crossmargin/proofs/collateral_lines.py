@@ -92,7 +92,8 @@ def check_source(
     keys = [_key(text, where) for text in source.keys]
     others = [key for key in keys if key not in owner_keys(account, home or chain)]
     owned = len(keys) - len(others) == 1 and set(others) <= set(token_keys(line.instance)) and len(others) <= 1
-    limit = f"a key that is the account's own, {account!r}, and at most that of the token beside it"
+    other = "" if home else " (where its vault names accounts by another chain, that home is to be known)"
+    limit = f"a key that is the account's own on {home or chain}, {account!r}{other}, and at most that of the token"
     require(owned, Reason.WRONG_VALUE, where, source.keys, limit)
     require(0 <= source.mapping < 1 << 256, Reason.MALFORMED, where, source.mapping, "a slot in 256 bits")
     found = mapping_slot(source.mapping, keys, layout=source.layout)

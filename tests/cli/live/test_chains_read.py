@@ -3,6 +3,7 @@
 Two chains of each kind, served over HTTP by the example; every test has its own files and journals."""
 
 import json
+import shlex
 import tomllib
 from collections.abc import Callable
 from typing import Any
@@ -50,8 +51,7 @@ def test_what_is_read_is_margined_attested_and_verified(desk: Desk) -> None:
     assert report["digest"] == json.loads(live.out)["digest"]
     (row,) = report["statements"]
     assert (report["claims"], row["lines"], row["backed"]) == (2, 2, 2)
-    options = row["command"].replace("\\\n", " ").replace("'", "").split()[2:]
-    options[0] = f"kept/{options[0]}"
+    options = shlex.split(row["command"].replace("\\\n", " "))[2:]
     checks = json.loads(desk.run("verify", *options, "--json").out)["checks"]
     assert {check["outcome"] for check in checks} == {"holds"}
     assert sum(check["check"].startswith("backing of") for check in checks) == 2

@@ -24,7 +24,7 @@ from crossmargin.adapters.writing import make_folder, write_text
 from crossmargin.cli.commands import Inputs
 from crossmargin.cli.live.command import look, now_of
 from crossmargin.cli.output import print_report, progress_bar
-from crossmargin.cli.proving.report import attest_report, verify_report
+from crossmargin.cli.proving.report import AttestReport, attest_report, verify_report
 from crossmargin.cli.proving.tables import attest_tables, verify_tables
 from crossmargin.core.errors import CrossmarginError, InvalidInput
 from crossmargin.core.instant import to_milliseconds
@@ -43,6 +43,7 @@ from crossmargin.proofs.typed_hash import Domain
 
 _VAULT: Final = "CHAIN:ADDRESS=INSTANCE@SLOT"
 _SLOT_DIGITS_MAX: Final = 78  # Of 2²⁵⁶.
+COMMANDS_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,17 @@ def attest(inputs: Inputs, *, out: Path, secret: Path, epoch: int, threads: int,
     statements = [(statement_with(made, account, backings), statement_name(account)) for account in made.accounts]
     make_folder(out, where="--out")
     write_epoch(out, made.head, [statement for statement, _ in statements])
-    print_report(attest_report(made, statements, backings), as_json=as_json, tables=attest_tables)
+    report = attest_report(made, statements, backings, folder=out)
+    print_report(report, as_json=as_json, tables=attest_tables)
+    if not as_json:
+        _print_commands(report)
+
+
+def _print_commands(report: AttestReport) -> None:
+    """Whole lines, to be copied: how strangers check the first statements that point at proven slots."""
+    commands = [row.command for row in report.statements if row.command][:COMMANDS_SHOWN]
+    if commands:
+        print(" What checks it, with all that a stranger has to know:\n", *commands, sep="\n")
 
 
 def _loaded(inputs: Inputs, shown: Shown, progress: Progress) -> tuple[Book, Snapshot, tuple[Backing, ...]]:

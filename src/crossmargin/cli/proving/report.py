@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,9 +131,13 @@ def check_rows(checks: Sequence[Check]) -> tuple[CheckRow, ...]:
 
 
 def attest_report(
-    epoch: Epoch, statements: Sequence[tuple[Statement, str]], backings: Sequence[Backing] = ()
+    epoch: Epoch,
+    statements: Sequence[tuple[Statement, str]],
+    backings: Sequence[Backing] = (),
+    *,
+    folder: Path,
 ) -> AttestReport:
-    """An epoch, the files of its statements, and the proofs that these show."""
+    """An epoch, the files of its statements in a folder, and the proofs that these show."""
     head = epoch.head
     digest = head_digest(head)
     own: dict[str, list[Backing]] = {}
@@ -149,7 +154,7 @@ def attest_report(
             collateral=statement.collateral,
             lines=len(statement.lines),
             backed=sum(line.source is not None for line in statement.lines),
-            command=verify_command(Path(file), known[statement.account]) if statement.account in known else "",
+            command=verify_command(folder / file, known[statement.account]) if statement.account in known else "",
         )
         for statement, file in statements
     ]
@@ -175,7 +180,7 @@ def verify_command(file: Path, trusted: Trusted) -> str:
     options += [f"--anchor {chain}={hexed(one)}" for chain, anchors in trusted.anchors.items() for one in anchors]
     options += [f"--vault {vault}={held}@{slot}" for vault, (held, slot) in trusted.vaults.items()]
     options += [f"--home {vault}={chain}" for vault, chain in trusted.homes.items()]
-    return " \\\n  ".join([f"crossmargin verify '{file}'", *options])
+    return " \\\n  ".join([f"crossmargin verify {shlex.quote(str(file))}", *options])
 
 
 def meaning(check: Check) -> str:
