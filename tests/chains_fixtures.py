@@ -11,10 +11,15 @@ from crossmargin.adapters.networks.pyevm import PyEvmBackend
 KINDS = {"pyevm": PyEvmBackend, "anvil": AnvilBackend}
 
 
-def open_backend(kind: str, chain_id: int = 31_337) -> ChainBackend:
-    """A fresh chain; close it, or use it in a `with`."""
+def need(kind: str) -> None:
+    """Skip where chains of a kind cannot run on this machine."""
     if kind == "anvil" and find_anvil() is None:
         pytest.skip("no anvil: run `make chains`, or name the binary in CROSSMARGIN_ANVIL")
+
+
+def open_backend(kind: str, chain_id: int = 31_337) -> ChainBackend:
+    """A fresh chain; close it, or use it in a `with`."""
+    need(kind)
     made: ChainBackend = KINDS[kind](chain_id)
     return made
 

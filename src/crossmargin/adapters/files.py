@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 import msgspec
 
 from crossmargin.adapters.documents import decode, read_document
+from crossmargin.adapters.registries.files import DEFAULT_REGISTRY, read_registry
+from crossmargin.adapters.registries.transfers import DEFAULT_TRANSFERS, read_routes
 from crossmargin.core.check import known
 from crossmargin.core.instant import parse_instant
 from crossmargin.engine.model import AnyModel, ModelDocument, RulebookModel, dated
@@ -72,22 +74,12 @@ def read_market_registry(path: StrPath, *, registry: StrPath | None = None) -> R
 
 
 def _records(document: MarketDocument, path: StrPath, registry: StrPath | None) -> Registry:
-    from crossmargin.adapters.registries.files import (  # noqa: PLC0415 a market without chains does without
-        DEFAULT_REGISTRY,
-        read_registry,
-    )
-
     named = "" if document.chains is None else document.chains.registry
     beside = DEFAULT_REGISTRY if named in {"", DEFAULT_REGISTRY} else Path(path).parent / named
     return read_registry(beside if registry is None else str(registry))
 
 
 def _routes(document: MarketDocument, path: StrPath, records: Registry) -> TransferDocument | None:
-    from crossmargin.adapters.registries.transfers import (  # noqa: PLC0415 a market without routes does without
-        DEFAULT_TRANSFERS,
-        read_routes,
-    )
-
     named = "" if document.chains is None else document.chains.routes
     if not named:
         return None

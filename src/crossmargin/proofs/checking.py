@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from crossmargin.core.errors import InvalidInput, NotProved
+from crossmargin.core.errors import CrossmarginError, NotProved
 from crossmargin.proofs.collateral_lines import CollateralLine, check_source, check_sum, lines_digest
 from crossmargin.proofs.commitments import leaf_content, positions_digest, row_entry, scenario_entry, unpack_quanta
 from crossmargin.proofs.quantise import DECIMALS_MAX, worst_loss
@@ -59,12 +59,12 @@ def verify(statement: Statement, trusted: Trusted | None = None) -> tuple[Check,
     """All checks, none left out after one that fails; a statement is good if none fails."""
     known, head = trusted or Trusted(), statement.head
     checks = [
-        _run("inputs", lambda: _check_inputs(head)),
-        _run("head", lambda: _check_head(head, known), given=known.head is not None),
-        _run("account and totals", lambda: _check_totals(statement)),
-        _run("rows of R", lambda: _check_rows(statement)),
-        _run("worst loss", lambda: _check_worst_loss(statement)),
-        _run("worst scenario", lambda: _check_worst_scenario(statement)),
+        outcome_of("inputs", lambda: _check_inputs(head)),
+        outcome_of("head", lambda: _check_head(head, known), given=known.head is not None),
+        outcome_of("account and totals", lambda: _check_totals(statement)),
+        outcome_of("rows of R", lambda: _check_rows(statement)),
+        outcome_of("worst loss", lambda: _check_worst_loss(statement)),
+        outcome_of("worst scenario", lambda: _check_worst_scenario(statement)),
     ]
     checks.append(_check_collateral(statement))
     for proof in statement.state:
@@ -79,14 +79,15 @@ def is_good(checks: Collection[Check]) -> bool:
     return all(check.outcome != "fails" for check in checks)
 
 
-def _run(name: str, check: Callable[[], object], *, given: bool = True) -> Check:
+def outcome_of(name: str, check: Callable[[], object], *, given: bool = True) -> Check:
+    """What comes of a check that raises where it fails; not checked where nothing to check it against is `given`."""
     if not given:
         return Check(name=name, outcome="not checked", why="nothing to check it against was given")
     try:
         check()
     except NotProved as failure:
         return Check(name=name, outcome="fails", reason=failure.reason, why=str(failure))
-    except InvalidInput as failure:
+    except CrossmarginError as failure:
         return Check(name=name, outcome="fails", reason=Reason.MALFORMED, why=str(failure))
     return Check(name=name, outcome="holds")
 
@@ -189,7 +190,7 @@ def _check_worst_scenario(statement: Statement) -> None:
 
 def _check_collateral(statement: Statement) -> Check:
     """The collateral is what its lines count for; without lines there is nothing to add up but zero."""
-    collateral = _run("collateral", lambda: _check_lines(statement))
+    collateral = outcome_of("collateral", lambda: _check_lines(statement))
     if collateral.outcome == "holds" and not statement.lines and statement.collateral != "0":
         return Check(name="collateral", outcome="not checked", why="it is stated without the lines it is the sum of")
     return collateral
@@ -209,9 +210,9 @@ def _check_line(line: CollateralLine, statement: Statement, known: Trusted) -> l
     if source is None:
         why = "no state proof is given for this amount: it is claimed, not shown"
         return [Check(name=f"backing of {line.instance}", outcome="not checked", why=why)]
-    checks = [_run(f"backing of {line.instance}", lambda: _check_backing(line, statement, known))]
+    checks = [outcome_of(f"backing of {line.instance}", lambda: _check_backing(line, statement, known))]
     checks.append(
-        _run(f"vault of {line.instance}", lambda: _check_vault(line, statement, known), given=bool(known.vaults))
+        outcome_of(f"vault of {line.instance}", lambda: _check_vault(line, statement, known), given=bool(known.vaults))
     )
     return checks
 
@@ -244,8 +245,8 @@ def _check_vault(line: CollateralLine, statement: Statement, known: Trusted) -> 
 def _check_proof(proof: StateProof, known: Trusted) -> list[Check]:
     name, anchors = f"{proof.chain} {proof.address}", known.anchors.get(proof.chain, ())
     return [
-        _run(f"state of {name}", lambda: check_state(proof)),
-        _run(f"anchor of {name}", lambda: _check_anchor(proof, anchors), given=bool(known.anchors)),
+        outcome_of(f"state of {name}", lambda: check_state(proof)),
+        outcome_of(f"anchor of {name}", lambda: _check_anchor(proof, anchors), given=bool(known.anchors)),
     ]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from crossmargin.adapters.networks import anvil
 from crossmargin.cli.chains import command
 from crossmargin.cli.chains.opening import chosen
 from crossmargin.cli.chains.page import demo_page
 from crossmargin.cli.chains.report import DemoReport
+from tests.chains_fixtures import need
 from tests.cli.chains.transcript import BLOCK, PAGE, block, words
 from tests.cli.shell import crossmargin
 
@@ -30,8 +30,7 @@ def toolchain() -> None:
 @pytest.fixture(scope="module", params=["in-process", "anvil"])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each kind of chains; skips where anvil is absent."""
-    if request.param == "anvil" and anvil.find_anvil() is None:
-        pytest.skip("no anvil: run `make chains`, or name the binary in CROSSMARGIN_ANVIL")
+    need(request.param)
     return str(request.param)
 
 

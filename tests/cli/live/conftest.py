@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crossmargin.adapters.networks.anvil import find_anvil
+from tests.chains_fixtures import need
 from tests.cli.live.desk import Desk
 
 
@@ -31,8 +31,7 @@ def served(
     request: pytest.FixtureRequest, example: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
     """Both chains of a kind, served; skips where anvil is absent."""
-    if request.param == "anvil" and find_anvil() is None:
-        pytest.skip("no anvil: run `make chains`, or name the binary in CROSSMARGIN_ANVIL")
+    need(request.param)
     with example.served_chains(tmp_path_factory.mktemp(f"served-{request.param}"), request.param) as found:
         yield found
 

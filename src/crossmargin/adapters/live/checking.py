@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from crossmargin.adapters.live.backing import ProofsDocument, check_backing, pla
 from crossmargin.adapters.live.pending import check_pending
 from crossmargin.adapters.statements import STATEMENT_BYTES_MAX, read_bounded
 from crossmargin.core import check
-from crossmargin.core.errors import CrossmarginError, NotProved
-from crossmargin.proofs.checking import Check, Trusted
+from crossmargin.proofs.checking import Check, Trusted, outcome_of
 from crossmargin.proofs.reasons import Reason, require
 
 
@@ -25,13 +23,13 @@ def check_proofs(document: ProofsDocument, trusted: Trusted) -> tuple[Check, ...
     """All checks, none left out after one that fails.
 
     An event holds in its block whatever became of it; that the block is of the chain, `trusted.anchors` say."""
-    checks = [_run("each once", partial(_check_once, document))]
+    checks = [outcome_of("each once", partial(_check_once, document))]
     for backing in document.backings:
         name = f"{backing.proof.chain} {backing.proof.address} for {backing.owner}"
-        checks.append(_run(f"state of {name}", partial(check_backing, backing, where=name)))
+        checks.append(outcome_of(f"state of {name}", partial(check_backing, backing, where=name)))
     for one in document.pending:
         name = f"{one.event.chain} {one.vault} at {one.event.transaction}.{one.event.log} of {one.anchor[:10]}"
-        checks.append(_run(f"event of {name}", partial(check_pending, one)))
+        checks.append(outcome_of(f"event of {name}", partial(check_pending, one)))
     return (*checks, *_anchors(document, trusted), *_vaults(document, trusted))
 
 
@@ -41,7 +39,7 @@ def _anchors(document: ProofsDocument, trusted: Trusted) -> list[Check]:
     blocks = dict.fromkeys(proven + [(one.event.chain, one.anchor) for one in document.pending])
     given = bool(trusted.anchors)
     return [
-        _run(f"anchor of {chain} {anchor[:10]}", partial(_check_anchor, chain, anchor, trusted), given=given)
+        outcome_of(f"anchor of {chain} {anchor[:10]}", partial(_check_anchor, chain, anchor, trusted), given=given)
         for chain, anchor in blocks
     ]
 
@@ -56,7 +54,7 @@ def _vaults(document: ProofsDocument, trusted: Trusted) -> list[Check]:
         shown.setdefault((f"{moved.event.chain}:{moved.vault}", moved.instance, moved.home), set())
     given = bool(trusted.vaults)
     return [
-        _run(f"vault of {stated[0]}", partial(_check_vault, stated, mappings, trusted), given=given)
+        outcome_of(f"vault of {stated[0]}", partial(_check_vault, stated, mappings, trusted), given=given)
         for stated, mappings in shown.items()
     ]
 
@@ -82,15 +80,3 @@ def _check_vault(stated: tuple[str, str, str], mappings: set[int], trusted: Trus
     known = (vault, held, trusted.homes.get(vault, vault.rpartition(":")[0]))
     require(stated == known, Reason.WRONG_VALUE, where, stated[1:], f"token and home as known, {known[1:]}")
     require(mappings <= {slot}, Reason.WRONG_VALUE, where, sorted(mappings)[:20], f"the mapping as known, {slot}")
-
-
-def _run(name: str, made: Callable[[], object], *, given: bool = True) -> Check:
-    if not given:
-        return Check(name=name, outcome="not checked", why="nothing to check it against was given")
-    try:
-        made()
-    except NotProved as failure:
-        return Check(name=name, outcome="fails", reason=failure.reason, why=str(failure))
-    except CrossmarginError as failure:
-        return Check(name=name, outcome="fails", reason=Reason.MALFORMED, why=str(failure))
-    return Check(name=name, outcome="holds")

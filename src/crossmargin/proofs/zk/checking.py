@@ -7,11 +7,9 @@ needs the engine, the market or the network.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
-from crossmargin.core.errors import InvalidInput, NotProved
-from crossmargin.proofs.checking import Check, check_form
+from crossmargin.proofs.checking import Check, check_form, outcome_of
 from crossmargin.proofs.reasons import Reason, require
 from crossmargin.proofs.statement import head_digest, hexed
 from crossmargin.proofs.trees import NAME_MAX, SUM_LIMIT, Inclusion, check_inclusion, list_record
@@ -27,30 +25,18 @@ PROOF_CHARACTERS_MAX: Final = 1 << 17
 
 def verify_stated(proof: MarginProof, *, published: bytes | None = None, domain: Domain | None = None) -> list[Check]:
     """All checks but that of the proof itself; `published` is the digest of the head that is known from elsewhere."""
-    checks = [_run("form", lambda: _check_form(proof)), _run("margin head", lambda: _check_margin(proof))]
-    if published is None:
-        checks.append(Check(name="head", outcome="not checked", why="nothing to check it against was given"))
-    else:
-        checks.append(_run("head", lambda: _check_head(proof, published, domain)))
-    return [*checks, _run("account", lambda: _check_account(proof))]
+    checks = [
+        outcome_of("form", lambda: _check_form(proof)),
+        outcome_of("margin head", lambda: _check_margin(proof)),
+        outcome_of("head", lambda: _check_head(proof, published or b"", domain), given=published is not None),
+    ]
+    return [*checks, outcome_of("account", lambda: _check_account(proof))]
 
 
 def judged(accepted: bool) -> Check:
     """The check of the proof itself, from what the verifier of Kimchi answered."""
-    if accepted:
-        return Check(name="proof", outcome="holds")
-    refused = NotProved(Reason.WRONG_VALUE, where="proof", found="refused", limit="one that proves what is stated")
-    return Check(name="proof", outcome="fails", reason=refused.reason, why=str(refused))
-
-
-def _run(name: str, check: Callable[[], object]) -> Check:
-    try:
-        check()
-    except NotProved as failure:
-        return Check(name=name, outcome="fails", reason=failure.reason, why=str(failure))
-    except InvalidInput as failure:
-        return Check(name=name, outcome="fails", reason=Reason.MALFORMED, why=str(failure))
-    return Check(name=name, outcome="holds")
+    limit = "one that proves what is stated"
+    return outcome_of("proof", lambda: require(accepted, Reason.WRONG_VALUE, "proof", "refused", limit))
 
 
 def _check_form(proof: MarginProof) -> None:
